@@ -1,0 +1,1 @@
+"""Exact engines: plain arrays in, plain arrays out."""

@@ -1,0 +1,1 @@
+"""The report: the package's main job, from data to one page."""
