@@ -7,14 +7,33 @@ from typing import Annotated
 
 import typer
 
+from phasetheory import __version__
+
 __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Compute, exactly, where local denoising works along a diffusion path and where it fails.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"phasetheory {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print it and stop."
+        ),
+    ] = False,
+) -> None:
+    """Compute, exactly, where local denoising works along a diffusion path and where it fails."""
 
 
 @app.command()

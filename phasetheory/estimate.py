@@ -95,15 +95,15 @@ class Estimate:
 
     def __str__(self) -> str:
         """Return value and error with as many digits as the error supports."""
+        unit = "" if self.unit == "1" else f" {self.unit}"
         if self.exact:
-            return f"{self.value:.10g} {self.unit} (exact)"
-        digits = 3 if self.stderr <= 0 else max(0, 1 - int(np.floor(np.log10(self.stderr))))
-        note = (
-            ""
-            if self.trustworthy
-            else f"; error bar not to be trusted, {self.n_effective:.0f} effective"
-        )
+            return f"{self.value:.10g}{unit} (exact)"
+        digits = 3
+        if self.stderr > 0 and self.value != 0:
+            # Two digits of the error, the value down to the same place.
+            digits = int(np.floor(np.log10(abs(self.value))) - np.floor(np.log10(self.stderr))) + 2
+        note = "" if self.trustworthy else f", only {self.n_effective:.0f} effective: not trusted"
         return (
-            f"{self.value:.{digits}f} +- {self.stderr:.{digits}f} {self.unit}"
+            f"{self.value:.{max(digits, 1)}g} +- {self.stderr:.2g}{unit}"
             f" ({self.n_samples} samples{note})"
         )

@@ -91,7 +91,7 @@ class GraphMetric:
         return np.array([centre], dtype=np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tripartition:
     """Three disjoint sets of sites: A to denoise, B its buffer, C the rest.
 
@@ -185,12 +185,10 @@ class Lattice:
             ValueError: If a side length or the number of flags is off.
         """
         sides = tuple(int(length) for length in shape)
-        wraps = (
-            tuple(bool(flag) for flag in periodic)
-            if isinstance(periodic, Sequence)
-            else (bool(periodic),) * len(sides)
-        )
-        if not sides or min(sides) < 1 or len(wraps) != len(sides):
+        flags = np.asarray(periodic, dtype=bool)
+        wraps = tuple(flags.tolist()) if flags.ndim else (bool(flags),) * len(sides)
+        whole = all(side == length for side, length in zip(sides, shape, strict=True))
+        if not sides or not whole or min(sides) < 1 or len(wraps) != len(sides):
             raise ValueError(
                 f"shape={tuple(shape)}, periodic={periodic!r}: one side length >= 1 and one flag"
                 " an axis needed"

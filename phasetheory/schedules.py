@@ -162,6 +162,9 @@ def time_at_snr(schedule: Schedule, snr: float) -> float:
         raise ValueError(f"snr={snr}: the schedule stops at snr {float(alpha**2 / sigma**2):.6g}")
     if last == 0:
         return 1.0
+    if excess(0.0) < 0:
+        alpha, sigma = schedule(np.asarray(0.0))
+        raise ValueError(f"snr={snr}: the schedule starts at snr {float(alpha**2 / sigma**2):.6g}")
     return float(brentq(excess, 0.0, 1.0, xtol=1e-15, rtol=8.9e-16))
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
+from phasetheory import __version__
 from phasetheory.estimate import Estimate
 from phasetheory.information import cmi
 from phasetheory.lattice import Tripartition
@@ -127,10 +127,6 @@ def _provenance(
     model: Prior, laws: Sequence[NoisyLaw], seed: np.random.SeedSequence, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Everything needed to repeat the scan, in types that netCDF can hold."""
-    try:
-        package = version("phasetheory")
-    except PackageNotFoundError:
-        package = "unknown"
     lattice = model.lattice
     first = laws[0].noise.describe()
     named = {key: first[key] for key in ("noise", "schedule") if key in first}
@@ -145,7 +141,7 @@ def _provenance(
         "options": json.dumps(options, default=str),
         "seed": str(seed.entropy),
         "seed_spawn_key": str(list(seed.spawn_key)),
-        "phasetheory_version": package,
+        "phasetheory_version": __version__,
         "source": "arXiv:2508.06614",
     }
 

@@ -79,7 +79,6 @@ def resolve(dotted):
             found = importlib.import_module(".".join(parts[:end]))
         except ModuleNotFoundError:
             continue
-        # A public function may share its name with a module: the function is what is meant.
         for name in parts[end:]:
             found = getattr(found, name)
         return found
@@ -92,12 +91,12 @@ def test_theory_map_names_exist(row):
     _, function, test, figure = row
     assert names(function)
     for name in names(function):
-        assert name.startswith("phasetheory.")
-        assert resolve(name) is not None
+        assert name.startswith("pt.")
+        assert resolve(name.replace("pt.", "phasetheory.", 1)) is not None
     assert names(test)
     for name in names(test):
         path, test_name = name.split("::")
-        assert test_name in functions_of(path)
+        assert test_name in functions_of(f"tests/{path}")
     for name in names(figure):
         assert name in runner.names()
 

@@ -186,6 +186,32 @@ def test_t1_is_tight():
     assert copied.rhs == pytest.approx(math.log(2.0), abs=1e-12)
 
 
+def test_t1_gaussian_total_variation_against_quad():
+    """TV = 1/2 E_c int |p(a|c) - p(a)| da where noise wipes A out, by a sum over a grid."""
+    field = zoo.random_field(2, 3)
+    law = field.noised(Gaussian(0.5))
+    spread = covariance(law)
+    instance = zoo.Instance("pair", law, Tripartition([0], [], [1]), Gaussian.from_scales(0.0, 1.0))
+    local = spread[0, 0]
+    exact = local - spread[0, 1] ** 2 / spread[1, 1]
+
+    def density(x, mean, variance):
+        return math.exp(-0.5 * (x - mean) ** 2 / variance) / math.sqrt(2.0 * math.pi * variance)
+
+    def distance(z):
+        d = math.sqrt(local - exact) * z
+        grid = np.linspace(-12.0 * math.sqrt(local), 12.0 * math.sqrt(local), 4001)
+        p, q = (
+            np.exp(-0.5 * (grid - m) ** 2 / v) / math.sqrt(2.0 * math.pi * v)
+            for m, v in ((d, exact), (0.0, local))
+        )
+        return 0.5 * np.abs(p - q).sum() * (grid[1] - grid[0]) * density(z, 0.0, 1.0)
+
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    expected = 9.0 * sum(w * distance(4.5 * (z + 1.0)) for z, w in zip(nodes, weights, strict=True))
+    assert check("T1", instance)[0].lhs == pytest.approx(2.0 * expected**2, rel=1e-5)
+
+
 def test_t1_against_brute_force():
     """Both sides on a spin glass, from direct sums over states."""
     glass = zoo.ising_graph(4, 11)

@@ -5,6 +5,7 @@ check of every formula in the pages and docstrings.
 """
 
 import re
+from html import escape
 from typing import Any
 
 from docutils import nodes
@@ -17,13 +18,25 @@ from sphinx.util.math import get_node_equation_number
 
 logger = logging.getLogger(__name__)
 
-# Names that docutils spells differently.
+FUNCTIONS = r"\\(?:log|ln|exp|det|tanh|cosh|min|max|inf|sup)"
+# What docutils spells differently, or sets more tightly than TeX.
 SPELLINGS = [
-    (re.compile(r"\\([bB]igg?)(?![a-zA-Z])"), r"\\\1l"),
-    (re.compile(r"\\dots\b"), r"\\ldots"),
-    (re.compile(r"\\([dt]?frac)(\d)(\d)"), r"\\\1{\2}{\3}"),
+    (r"\\([bB]igg?)(?![a-zA-Z])", r"\\\1l"),
+    (r"\\dots\b", r"\\ldots"),
+    (r"\\([dt]?frac)(\d)(\d)", r"\\\1{\2}{\3}"),
     # An accented letter keeps its index at its side.
-    (re.compile(r"(\\(?:bar|hat|tilde) ?\w|\\(?:bar|hat|tilde)\{\w+\})(?=[_^])"), r"{\1}"),
+    (r"(\\(?:bar|hat|tilde) ?\w|\\(?:bar|hat|tilde)\{\w+\})(?=[_^])", r"{\1{}}"),
+    (r"(?<=[\w})])''(?!')", r"^{\\prime\\prime}"),
+    (r"(?<=[\w})])'(?!')", r"^{\\prime}"),
+    # Thin spaces around a function without brackets.
+    (rf"(?<=[\w}}])\s*({FUNCTIONS})\b", r"\\,\1"),
+    (rf"({FUNCTIONS})\s*(?=[a-zA-Z]|\\(?!left|[bB]ig|[,;!]))", r"\1\\,"),
+]
+# Delimiters within a line do not grow with it.
+DELIMITERS = [
+    ("<mo>‖</mo>", '<mo stretchy="false">‖</mo>'),
+    ("<mo>⟨</mo>", '<mo form="prefix" stretchy="false">⟨</mo>'),
+    ("<mo>⟩</mo>", '<mo form="postfix" stretchy="false">⟩</mo>'),
 ]
 
 
@@ -31,14 +44,17 @@ def mathml(node: nodes.Element, *, as_block: bool) -> str:
     """The formula of a math node as MathML."""
     text = node.astext().strip()
     for pattern, replacement in SPELLINGS:
-        text = pattern.sub(replacement, text)
+        text = re.sub(pattern, replacement, text)
     if as_block and r"\\" in text and r"\begin" not in text:
         text = rf"\begin{{aligned}}{text}\end{{aligned}}"
     try:
-        return str(tex2mathml(text, as_block=as_block))
+        made = str(tex2mathml(text, as_block=as_block))
     except MathError as error:
         logger.warning(__("formula %r: %s"), text, error, location=node)
-        return f"<code>{text}</code>"
+        return f"<code>{escape(text)}</code>"
+    for stretched, plain in DELIMITERS:
+        made = made.replace(stretched, plain)
+    return made
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:

@@ -33,7 +33,9 @@ class TheoremRegistry(SphinxDirective):
         label = f"theorem-{theorem.key.lower()}"
         title = f"{theorem.key}: {theorem.name}"
         section = nodes.section(ids=[label], names=[label])
-        self.env.domains.standard_domain.labels[label] = (self.env.docname, label, title)
+        domain = self.env.domains.standard_domain
+        domain.labels[label] = (self.env.docname, label, title)
+        domain.anonlabels[label] = (self.env.docname, label)
         section += nodes.title("", title)
         # One formula a line: a phone is narrow.
         for formula in re.split(r",?\s*\\q?quad\s*", theorem.statement):

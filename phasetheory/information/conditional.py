@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from phasetheory.estimate import Estimate
 from phasetheory.information.cavity import noisy_divergence
@@ -90,10 +90,8 @@ def cmi(
                 f" {law.noise.name} noise; use method='cavity'"
             )
         _, y = law.sample(n_samples, rng=rng)
-        terms = _plain if method == "plain" else _CavityTerms(law, y)
-        results = [
-            Estimate.from_samples(terms(law, y, part), quantity=_QUANTITY) for part in several
-        ]
+        terms = (_plain_terms if method == "plain" else _cavity_terms)(law, y, several)
+        results = [Estimate.from_samples(row, quantity=_QUANTITY) for row in terms]
     return results[0] if isinstance(parts, Tripartition) else results
 
 
@@ -140,33 +138,35 @@ def _exact(law: NoisyLaw, several: Sequence[Tripartition]) -> list[Estimate] | N
     ]
 
 
-class _CavityTerms:
-    """KL terms of the cavity form, reusing posteriors that several tripartitions share."""
+def _cavity_terms(law: NoisyLaw, y: NDArray[Any], several: Sequence[Tripartition]) -> list[Floats]:
+    """KL terms of the cavity form, shape (n,) for each tripartition, posteriors shared."""
+    beliefs: dict[tuple[int, bytes], SiteLaws] = {}
 
-    def __init__(self, law: NoisyLaw, y: ArrayLike) -> None:
-        self._law = law
-        self._y = y
-        self._posteriors: dict[tuple[int, bytes], SiteLaws] = {}
-
-    def __call__(self, law: NoisyLaw, y: ArrayLike, part: Tripartition) -> Floats:
-        terms = np.zeros(len(np.asarray(y)))
-        seen: list[int] = []
-        for site in part.A.tolist():
-            near = self._belief(site, np.concatenate([part.B, seen]))
-            all_seen = np.concatenate([part.B, part.C, seen])
-            if part.C.size:
-                terms += noisy_divergence(self._belief(site, all_seen), near, law.noise.at(site))
-            seen.append(site)
-        return terms
-
-    def _belief(self, site: int, region: NDArray[Any]) -> SiteLaws:
-        mask = self._law.lattice.mask(region.astype(np.int64))
+    def belief(site: int, region: NDArray[np.int64]) -> SiteLaws:
+        mask = law.lattice.mask(region)
         key = (site, mask.tobytes())
-        if key not in self._posteriors:
-            self._posteriors[key] = self._law.posterior(self._y, mask, [site])
-        return self._posteriors[key]
+        if key not in beliefs:
+            beliefs[key] = law.posterior(y, mask, [site])
+        return beliefs[key]
+
+    rows = []
+    for part in several:
+        terms = np.zeros(len(y))
+        for index, site in enumerate(part.A.tolist()):
+            if part.C.size:
+                near = np.concatenate([part.B, part.A[:index]])
+                everything = np.concatenate([near, part.C])
+                terms += noisy_divergence(
+                    belief(site, everything), belief(site, near), law.noise.at(site)
+                )
+        rows.append(terms)
+    return rows
 
 
-def _plain(law: NoisyLaw, y: ArrayLike, part: Tripartition) -> Floats:
-    log_p = {names: law.log_prob(y, part.union(names)) for names in ("AB", "BC", "B", "ABC")}
-    return np.asarray(log_p["ABC"] + log_p["B"] - log_p["AB"] - log_p["BC"])
+def _plain_terms(law: NoisyLaw, y: NDArray[Any], several: Sequence[Tripartition]) -> list[Floats]:
+    """Log-likelihood differences, shape (n,) for each tripartition."""
+    rows = []
+    for part in several:
+        log_p = {names: law.log_prob(y, part.union(names)) for names in ("AB", "BC", "B", "ABC")}
+        rows.append(log_p["ABC"] + log_p["B"] - log_p["AB"] - log_p["BC"])
+    return rows

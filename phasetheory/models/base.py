@@ -67,7 +67,7 @@ def checked(name: str, given: ArrayLike, shape: tuple[int, ...], what: str) -> N
     Raises:
         ValueError: If the shape does not fit or an entry is not finite.
     """
-    array = np.asarray(given, dtype=float)
+    array = np.array(given, dtype=float)  # a copy: later changes by the caller stay outside
     if array.ndim and array.shape != shape:
         raise ValueError(
             f"{name} has shape {array.shape}: a scalar or {shape} (one per {what}) needed"

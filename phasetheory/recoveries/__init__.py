@@ -44,8 +44,8 @@ def recovery(
         ValueError: If the law is neither discrete nor Gaussian, the channel does not fit it, or a
             table exceeds the memory limit.
 
-    Cost: discrete, n_symbols^(|A|+|B|+|C|) times the noisy symbols of A; Gaussian, two Cholesky
-    factors.
+    Cost: discrete, n_symbols^m times the noisy symbols of A for m sites in A, B and C; Gaussian,
+    two Cholesky factors.
 
     Source: T1 of arXiv:2508.06614 (fidelity bound), with the chain of sharper inequalities.
     """
