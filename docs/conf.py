@@ -58,6 +58,7 @@ nb_output_stderr = "remove"  # kernels speak of their transport there
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "none"
 autosummary_generate = False
 napoleon_google_docstring = True

@@ -300,6 +300,11 @@ class Lattice:
         Raises:
             ValueError: If the centre, the block or the radius does not fit the lattice, or the
                 lattice has no distance.
+
+        Example:
+            >>> parts = Lattice.grid((3, 4)).tripartition(centre=(1, 1), radius=1)
+            >>> parts.A.tolist(), parts.B.tolist(), parts.C.tolist()
+            ([5], [0, 1, 2, 4, 6, 8, 9, 10], [3, 7, 11])
         """
         if self.metric is None:
             raise ValueError("this lattice has no distances: build pt.Tripartition from masks")

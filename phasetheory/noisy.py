@@ -17,7 +17,7 @@ from scipy.special import logsumexp
 
 from phasetheory.estimate import Estimate
 from phasetheory.lattice import Lattice, Region
-from phasetheory.noise import Erasure, Evidence, Gaussian, Noise, erased_symbol, symbols
+from phasetheory.noise import BitFlip, Erasure, Evidence, Gaussian, Noise, erased_symbol, symbols
 from phasetheory.prior import DiscreteLaws, Entropic, Prior, SiteLaws
 
 __all__ = ["NoisyLaw"]
@@ -205,6 +205,9 @@ class NoisyLaw:
                 f"region mixes {int(kinds.sum())} discrete and {int((~kinds).sum())} continuous"
                 " sites: ask for their entropies separately"
             )
+        if kinds.any() and isinstance(self.noise, Gaussian):
+            # Spins read off without noise; the noise of other sites does not matter.
+            return NoisyLaw(self.prior, BitFlip(0.0)).entropy(mask, n_samples=n_samples, rng=rng)
         quantity = ("discrete" if kinds.all() else "differential") + " entropy"
         exact = self.exact_entropies([mask])
         if exact is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from phasetheory import __version__
 from phasetheory.estimate import Estimate

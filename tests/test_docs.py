@@ -12,6 +12,7 @@ import pytest
 
 import phasetheory as pt
 from paper_figures import runner
+from tests.test_layering import DEPTH
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -43,9 +44,9 @@ def test_readme_example_runs(tmp_path):
 # Theory map.
 
 
-def rows(page):
-    """Cells of all table rows of a page, headers and rules left out."""
-    lines = [line for line in read(page).splitlines() if line.startswith("|")]
+def rows(text):
+    """Cells of all table rows of a text, headers and rules left out."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     return [row for i, row in enumerate(cells) if not is_rule(lines[i]) and not is_header(lines, i)]
 
@@ -62,7 +63,7 @@ def names(cell):
     return re.findall(r"`([\w./:]+)`", cell)
 
 
-MAP = rows(DOCS / "theory_map.md")
+MAP = rows(read(DOCS / "theory_map.md"))
 
 
 @cache
@@ -115,6 +116,21 @@ def test_a_wrong_name_in_the_map_is_noticed():
     assert "no_such_test" not in functions_of("tests/test_docs.py")
 
 
+# Conventions.
+
+
+def test_layering_table_is_the_one_that_is_tested():
+    _, after = read(DOCS / "conventions.md").split("\n## Layering\n")
+    layers = [names(row[0]) for row in rows(after.split("\n## ")[0])]
+    present = {path.stem for path in (ROOT / "phasetheory").iterdir()} & set(DEPTH)
+    assert {name for row in layers for name in row} == present
+    depths = [DEPTH[row[0]] for row in layers]
+    assert depths == sorted(set(depths))
+    assert all(
+        DEPTH[name] == depth for row, depth in zip(layers, depths, strict=True) for name in row
+    )
+
+
 # Reference.
 
 
@@ -122,6 +138,30 @@ def test_a_wrong_name_in_the_map_is_noticed():
 def test_reference_has_every_public_name(name):
     text = "\n".join(read(page) for page in DOCS.glob("api/*.rst"))
     assert re.search(rf"^\.\. (autoclass|autofunction|py:data):: phasetheory\.{name}$", text, re.M)
+
+
+# Formulas.
+
+
+@pytest.mark.parametrize(
+    ("formula", "part"),
+    [
+        (r"\int_0^\infty x", "∞"),
+        (r"\frac12", "<mn>1</mn>\n    <mn>2</mn>"),
+        (r"\mathbb{E}\log p", "<mi>log</mi>"),
+        (r"\hat p_0", "<msub>"),
+        (r"p \,\|\, q", '<mo stretchy="false">‖</mo>'),
+        (r"\bigl( x \bigr)", "minsize"),
+        (r"x'", "′"),
+    ],
+)
+def test_formulas_are_converted(formula, part, monkeypatch):
+    nodes = pytest.importorskip("docutils.nodes")
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    mathml = importlib.import_module("mathml").mathml
+    made = mathml(nodes.math("", formula), as_block=False)
+    assert part in made, made
 
 
 # Links.

@@ -1,6 +1,7 @@
 """Gaussian fields: dense formulas, torus against dense, the ARMA(1,1) chain, fits, real images."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -220,6 +221,7 @@ def test_massless_torus_without_its_uniform_mode():
 # The chain in closed form.
 
 
+@lru_cache
 def arma_determinants(a, variance, alpha, sigma):
     r"""D_n, the determinant of n successive noisy sites of an AR(1) chain, as a function.
 
@@ -244,13 +246,13 @@ def arma_determinants(a, variance, alpha, sigma):
     formula = v**n * (K + (1 - K) * b ** (2 * n))
     recursion = formula - total * formula.subs(n, n - 1) + lag**2 * formula.subs(n, n - 2)
     assert sympy.simplify(recursion.subs({total: v * (1 + b**2), lag: v * b})) == 0
-    exact = {symbol: root[symbol].subs(numbers) for symbol in (v, b)}
-    c_0 = signal + noise
-    weight = sympy.solve(formula.subs(n, 1).subs(exact) - c_0, K)[0]
+    c_0 = sympy.Symbol("c_0", positive=True)
+    weight = sympy.solve(formula.subs(n, 1) - c_0, K)[0]
+    digits = {symbol: root[symbol].subs(numbers).evalf(50) for symbol in (v, b)}
+    digits[K] = weight.subs({c_0: signal + noise, **digits})
 
     def log_det(size):
-        value = formula.subs(n, size).subs({K: weight, **exact})
-        return float(sympy.log(value.evalf(40)))
+        return float(sympy.log(formula.subs({n: size, **digits})))
 
     return log_det
 

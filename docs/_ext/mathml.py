@@ -18,7 +18,7 @@ from sphinx.util.math import get_node_equation_number
 
 logger = logging.getLogger(__name__)
 
-FUNCTIONS = r"\\(?:log|ln|exp|det|tanh|cosh|min|max|inf|sup)"
+FUNCTIONS = r"\\(?:log|ln|exp|det|dim|tanh|cosh|min|max|inf|sup)(?![a-zA-Z])"
 # What docutils spells differently, or sets more tightly than TeX.
 SPELLINGS = [
     (r"\\([bB]igg?)(?![a-zA-Z])", r"\\\1l"),
@@ -29,8 +29,8 @@ SPELLINGS = [
     (r"(?<=[\w})])''(?!')", r"^{\\prime\\prime}"),
     (r"(?<=[\w})])'(?!')", r"^{\\prime}"),
     # Thin spaces around a function without brackets.
-    (rf"(?<=[\w}}])\s*({FUNCTIONS})\b", r"\\,\1"),
-    (rf"({FUNCTIONS})\s*(?=[a-zA-Z]|\\(?!left|[bB]ig|[,;!]))", r"\1\\,"),
+    (rf"(?<=[\w}}])\s*({FUNCTIONS})", r"\\,\1"),
+    (rf"({FUNCTIONS})\s*(?=[a-zA-Z\d]|\\(?!left|[bB]ig|[,;!]))", r"\1\\,"),
 ]
 # Delimiters within a line do not grow with it.
 DELIMITERS = [

@@ -74,12 +74,24 @@ def cmi(
     site of A.
 
     Source: arXiv:2508.06614; Rao-Blackwell form by the chain rule of relative entropy.
+
+    Example:
+        Two copies of one fair bit, B empty: I(A;C) = ln 2.
+
+        >>> import numpy as np
+        >>> import phasetheory as pt
+        >>> copies = pt.CurieWeiss(2, coupling=np.inf)
+        >>> parts = pt.Tripartition(A=[0], B=[], C=[1])
+        >>> print(pt.cmi(copies.noised(pt.BitFlip(t=0.0)), parts))
+        0.6931471806 nats (exact)
     """
     if method not in METHODS:
         raise ValueError(f"method={method!r}: one of {', '.join(METHODS)} needed")
     if n_samples < 2:
         raise ValueError(f"n_samples={n_samples}: at least 2 needed")
     several = [parts] if isinstance(parts, Tripartition) else list(parts)
+    if not several:
+        return []
     for part in several:
         law.lattice.mask(part.union("ABC"))
     results = _exact(law, several) if method in ("auto", "exact") else None

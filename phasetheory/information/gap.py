@@ -52,6 +52,7 @@ def locality_gap(
     Source: T5; Liu et al. 2026, "Breakdown of Local Denoising as Semantic Speciation".
     """
     near, everything = parts.union("AB"), parts.union("ABC")
+    law.lattice.mask(everything)  # refuses sites that the lattice does not have
     noise, A = law.noise, parts.A
     scale = np.ones(A.size)
     if isinstance(noise, Gaussian):

@@ -139,7 +139,9 @@ class GaussianField(Model):
             s = float(shrinkage)
         covariance = (1.0 - s) * sample
         covariance[np.diag_indices_from(covariance)] += s * np.trace(sample) / len(sample)
-        settings = {"made": "fit", "shrinkage": s, "n_images": len(flat)}
+        # Half the grey scale is another signal-to-noise ratio, so the scale is on record.
+        scale = [float(flat.min()), float(flat.max())]
+        settings = {"made": "fit", "shrinkage": s, "n_images": len(flat), "data_range": scale}
         return cls(lattice, mean, covariance, settings=settings)
 
     @property
@@ -230,7 +232,7 @@ def _symmetric(name: str, given: ArrayLike, n: int, *, definite: bool) -> Floats
     if skew > 1e-10 * scale:
         raise ValueError(f"{name} is not symmetric: entries differ by up to {skew:.3g}")
     matrix = 0.5 * (matrix + matrix.T)
-    lift = 0.0 if definite else 1e-12 * n * scale
+    lift = 0.0 if definite else 1e-12 * n * (scale or 1.0)
     try:
         np.linalg.cholesky(matrix + lift * np.eye(n))
     except np.linalg.LinAlgError as error:

@@ -48,6 +48,18 @@ def recovery(
     two Cholesky factors.
 
     Source: T1 of arXiv:2508.06614 (fidelity bound), with the chain of sharper inequalities.
+
+    Example:
+        One of two copied bits is erased, and B is empty: the recovery guesses, so half of the
+        probability lands on states that never occur, and F = exp(-I/2) exactly.
+
+        >>> import numpy as np
+        >>> import phasetheory as pt
+        >>> copies = pt.CurieWeiss(2, coupling=np.inf).noised(pt.BitFlip(t=0.0))
+        >>> parts = pt.Tripartition(A=[0], B=[], C=[1])
+        >>> step = pt.recovery(copies, parts, pt.Erasure(t=1.0))
+        >>> print(f"{step.tv.value:.3f} {step.fidelity.value**2:.3f}")
+        0.500 0.500
     """
     law.lattice.mask(parts.union("ABC"))
     if n_samples < 2:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from phasetheory.images import load_images
 from phasetheory.models.gaussian_field import GaussianField

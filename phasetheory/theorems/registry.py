@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from phasetheory.theorems.debruijn import DE_BRUIJN
 from phasetheory.theorems.girsanov import GIRSANOV
