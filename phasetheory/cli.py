@@ -46,7 +46,7 @@ def report(
 ) -> None:
     """Verify the theorems, map real images and two solved models, and write one page.
 
-    Takes at most two minutes on two cores. The page (index.html) is self-contained; the numbers
+    Takes under a minute on two cores. The page (index.html) is self-contained; the numbers
     behind its figures lie beside it as netCDF.
     """
     from phasetheory.report.build import write_report

@@ -24,8 +24,8 @@ class Estimate:
         stderr: Standard error of `value`, same unit; 0 where the value is exact.
         n_samples: Number of independent samples behind it; 0 where the value is exact.
         n_effective: :math:`(\sum_i |x_i|)^2 / \sum_i x_i^2`, the number of samples that carry the
-            mean; infinite where the value is exact. For contributions of one sign this is
-            :math:`(\sum x)^2/\sum x^2`.
+            mean (of contributions of one sign: :math:`(\sum x)^2/\sum x^2`); infinite where the
+            value is exact, 0 where all samples are zero (a rare event may just not have been seen).
         unit: Unit of value and stderr.
         quantity: What the number is, for example "conditional mutual information".
     """
@@ -62,7 +62,7 @@ class Estimate:
                 f"samples holds {int((~np.isfinite(x)).sum())} values that are not finite"
             )
         squares = float(np.square(x).sum())
-        effective = float(np.abs(x).sum()) ** 2 / squares if squares > 0.0 else float(x.size)
+        effective = float(np.abs(x).sum()) ** 2 / squares if squares > 0.0 else 0.0
         stderr = float(x.std(ddof=1)) / np.sqrt(x.size)
         return cls(float(x.mean()), float(stderr), x.size, effective, unit, quantity)
 

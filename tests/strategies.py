@@ -1,4 +1,4 @@
-"""Random instances for the property tests: laws, noises and regions, beside their plain-Python twin.
+"""Random laws, noises and regions for the property tests, beside their plain-Python twins.
 
 Sizes are small enough for brute force; the values that break formulas (t = 0 and t = 1, states of
 probability zero, empty B or C, marginalised sites) are drawn on purpose, not by luck.

@@ -74,7 +74,7 @@ def cmi_by_determinants(S, parts):
 @settings(max_examples=40)
 @given(fields(), st.data())
 def test_cmi_against_slogdet(case, data):
-    field, covariance, t, rng = case
+    field, covariance, t, _ = case
     parts = data.draw(tripartitions(field.lattice.n_sites))
     alpha, sigma = scales(t, field.lattice.n_sites)
     S = alpha[:, None] * covariance * alpha + np.diag(sigma**2)
@@ -344,7 +344,7 @@ def test_fit_moments_and_shrinkage_limits():
 
 @pytest.mark.parametrize("n", [5, 40, 400])
 def test_ledoit_wolf_against_a_sum_over_outer_products(n):
-    """s = min(b^2, d^2)/d^2, d^2 = |S - m 1|^2/p, b^2 = sum_k |x_k x_k^T - S|^2 / (n^2 p)."""
+    """Shrinkage min(b^2, d^2)/d^2, d^2 = |S - m 1|^2/p, b^2 = sum_k |x_k x_k^T - S|^2/(n^2 p)."""
     rng = np.random.default_rng(n)
     p = 6
     images = rng.normal(size=(n, 2, 3)) * np.linspace(0.5, 2.0, 6).reshape(2, 3)

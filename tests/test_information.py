@@ -1,5 +1,6 @@
 """Informations: the cavity quadrature against direct integration, identities, labels, refusals."""
 
+import itertools
 import math
 
 import numpy as np
@@ -53,7 +54,7 @@ def divergence_by_quad(p, q):
         edges = m + s * np.array([-13, -6, -3, -1, 0, 1, 3, 6, 13])
         total += w * sum(
             quad(integrand, a, b, epsabs=1e-13, epsrel=1e-11, limit=200)[0]
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            for a, b in itertools.pairwise(edges)
         )
     return total
 
@@ -72,7 +73,7 @@ def test_spins_through_gaussian_noise(sigma, odds):
 
 
 def test_spins_through_nearly_no_gaussian_noise_keep_their_clean_divergence():
-    """sigma = 0.03: the two peaks are 23 sigma apart on either side, the overlap is e^-270."""
+    """At sigma = 0.03 the two peaks are 23 sigma apart on either side, the overlap is e^-270."""
     rng = np.random.default_rng(0)
     first, second = rng.normal(0, 3, 20), rng.normal(0, 3, 20)
     clean = noisy_divergence(spin_laws(first), spin_laws(second), pt.BitFlip(0.0))
@@ -210,6 +211,8 @@ def test_empty_c_and_independent_sites_carry_nothing():
         for method in ("exact", "cavity", "plain"):
             found = pt.cmi(law, parts, method=method, n_samples=50, rng=0)
             assert abs(found.value) < 1e-14
+    alone = pt.cmi(THREE.noised(pt.Gaussian(0.3)), pt.Tripartition([0], [1], []), n_samples=50)
+    assert alone.exact and alone.value == 0.0
 
 
 def test_pure_noise_carries_nothing():

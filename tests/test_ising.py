@@ -56,7 +56,7 @@ def plain_sums(prior, t, y, region):
 @settings(max_examples=40)
 @given(gaussian_cases(), st.data())
 def test_spins_under_gaussian_noise_against_plain_sums(case, data):
-    """sigma >= 0.2 keeps exponents below about 10^3: 1e-12 is rounding."""
+    """A sigma >= 0.2 keeps exponents below about 10^3: 1e-12 is rounding."""
     prior, t, y = case
     region = data.draw(regions(prior.lattice.n_sites))
     law = prior.noised(pt.Gaussian(t))
@@ -82,7 +82,7 @@ def test_density_of_two_spins_integrates_to_one():
 
 
 def test_spins_without_gaussian_noise_are_read_off():
-    """sigma = 0: no density, but the posterior is certain and the information discrete."""
+    """At sigma = 0: no density, but a certain posterior and a discrete information."""
     prior = pt.Ising(pt.Lattice.chain(3), 0.6)
     law = prior.noised(pt.Gaussian(0.0))
     y = np.array([[1.0, np.nan, -1.0]])
@@ -197,7 +197,7 @@ def test_frustrated_triangle_shares_its_weight():
     states = list(itertools.product((-1, 1), repeat=3))
     log_p = law.log_prob(states)
     for x, value in zip(states, log_p, strict=True):
-        # E = -300 (1 + 1 - 2)... aligned states pay 4 J = 1200 against the others.
+        # Aligned states have exponent -900, the others +300.
         expected = -math.log(6.0) - (1200.0 if abs(sum(x)) == 3 else 0.0)
         assert value == pytest.approx(expected, rel=1e-14)
 
@@ -213,7 +213,7 @@ def test_log_odds_beyond_the_range_of_doubles():
 
 @pytest.mark.parametrize("h", [500.0, -500.0, 5e4, math.inf, -math.inf])
 def test_large_evidence(h):
-    """log E e^{h x_0}: |h| - ln 2 for a fair coin; the neighbour's mean is tanh J."""
+    """One spin: log E e^{h x_0} is |h| - ln 2 for a fair coin; the neighbour's mean is tanh J."""
     prior = pt.Ising(pt.Lattice.chain(2), 0.7)
     evidence = np.array([[h, 0.0]])
     expected = -math.log(2.0) + (0.0 if math.isinf(h) else abs(h))
@@ -225,7 +225,7 @@ def test_large_evidence(h):
 
 
 def test_large_evidence_against_large_coupling():
-    """h = +500 and -500 on the ends of a bond of J = 300: breaking it costs 600 < 1000."""
+    """Fields h = +500 and -500 on the ends of a bond of J = 300: breaking it costs 600 < 1000."""
     prior = pt.Ising(pt.Lattice.chain(2), 300.0)
     posterior = prior.posterior(np.array([[500.0, -500.0]]))
     # Weights: (+,-) e^{1000-300}, (+,+) and (-,-) e^{300}, (-,+) e^{-1300}.

@@ -225,7 +225,7 @@ def test_gaussian_noise_takes_any_schedule(schedule, kind):
 @every_schedule
 @given(t=st.floats(0.0, 1.0), later=st.floats(0.0, 1.0))
 def test_gaussian_increment_then_is_the_later_noise(schedule, t, later):
-    """alpha' = a alpha and sigma'^2 = a^2 sigma^2 + s^2, to rounding of the square root."""
+    """Both: alpha' = a alpha and sigma'^2 = a^2 sigma^2 + s^2, to rounding of the root."""
     t, later = min(t, later), max(t, later)
     first, second = pt.Gaussian(t, schedule=schedule), pt.Gaussian(later, schedule=schedule)
     both = first.then(first.increment(second))
@@ -245,7 +245,7 @@ def test_gaussian_noise_cannot_be_undone():
 
 
 def test_gaussian_evidence_of_continuous_sites():
-    """log N(y; alpha x, sigma^2) = constant + log N(value; x, variance) at any x."""
+    """In numbers: log N(y; alpha x, sigma^2) = constant + log N(value; x, variance) at any x."""
     alpha, sigma = np.array([0.8, 0.0, 1.0, 0.5]), np.array([0.3, 1.2, 0.4, 0.7])
     noise = pt.Gaussian.from_scales(alpha, sigma)
     rng = np.random.default_rng(0)

@@ -196,7 +196,6 @@ def test_more_noise_is_the_composed_channel(model, data, t):
 @every_model
 def test_samples_follow_the_law(model):
     """Counts of the clean and the noisy states against their probabilities, chi squared."""
-    law, noisy = [], []
     q = 3 if model == "Table3" else 2
     n = 3
     clean = brute.random_table(n, symbols(q), 12, zeros=0.3)
@@ -244,7 +243,7 @@ def test_table_order_is_site_zero_slowest_and_minus_first():
 
 
 def test_log_weights_keep_states_beyond_double_range():
-    """log p of a state at e^-2000 is right although p itself is zero in floating point."""
+    """The log p of a state at e^-2000 is right although p itself is zero in floating point."""
     log_w = np.array([[0.0, -2000.0], [-1500.0, -1000.0]])
     law = pt.Table.from_log_weights(pt.Lattice.chain(2), log_w).noised(pt.BitFlip(0.0))
     y = [(-1, -1), (-1, 1), (1, -1), (1, 1)]

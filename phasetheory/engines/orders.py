@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Sweep", "candidate_sweeps", "neighbour_sets"]
+import numpy as np
+
+__all__ = ["Sweep", "axis_sweeps", "candidate_sweeps", "neighbour_sets"]
 
 _STARTS = 4  # sites from which breadth-first and greedy orders are tried
 
@@ -54,6 +56,23 @@ def candidate_sweeps(neighbours: Sequence[set[int]]) -> list[Sweep]:
     for start in _by_degree(neighbours)[:_STARTS]:
         orders += [_grow(neighbours, start, rule) for rule in (_breadth_first, _greedy)]
     orders += [order[::-1] for order in orders]
+    return [_sweep(neighbours, order) for order in dict.fromkeys(orders)]
+
+
+def axis_sweeps(neighbours: Sequence[set[int]], shape: Sequence[int]) -> list[Sweep]:
+    """Return the orders that sweep a grid layer by layer, along each of its axes.
+
+    Args:
+        neighbours: The neighbours of each site.
+        shape: Side lengths; the sites are row-major.
+
+    Returns:
+        One sweep per axis.
+
+    Cost: O(n x degree) per order.
+    """
+    index = np.arange(len(neighbours)).reshape(tuple(shape))
+    orders = [tuple(np.moveaxis(index, axis, 0).ravel().tolist()) for axis in range(index.ndim)]
     return [_sweep(neighbours, order) for order in dict.fromkeys(orders)]
 
 

@@ -103,7 +103,13 @@ def cmi(
             )
         _, y = law.sample(n_samples, rng=rng)
         terms = (_plain_terms if method == "plain" else _cavity_terms)(law, y, several)
-        results = [Estimate.from_samples(row, quantity=_QUANTITY) for row in terms]
+        results = [
+            # Nothing to sample where C is empty.
+            Estimate.from_samples(row, quantity=_QUANTITY)
+            if part.C.size
+            else Estimate(0.0, quantity=_QUANTITY)
+            for part, row in zip(several, terms, strict=True)
+        ]
     return results[0] if isinstance(parts, Tripartition) else results
 
 
