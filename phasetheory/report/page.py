@@ -23,7 +23,7 @@ h2 { font-size: 1.4rem; margin: 3rem 0 .5rem; padding-top: 1.5rem;
 .card b { display: block; font: 600 1.5rem/1.3 system-ui, sans-serif; }
 .card span { font: .85rem/1.4 system-ui, sans-serif; color: var(--soft); }
 figure { margin: 1.5rem 0; }
-figure img { width: 100%; height: auto; display: block; }
+figure .scroll img { width: 100%; min-width: 44rem; height: auto; display: block; }
 figcaption { font: .9rem/1.5 system-ui, sans-serif; color: var(--soft); margin-top: .5rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font: .9rem/1.4 system-ui, sans-serif; width: 100%; }
@@ -33,7 +33,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 code { font-size: .9em; background: var(--tint); padding: .1em .3em; }
 nav a, a { color: var(--accent); }
 nav { font: .95rem/1.8 system-ui, sans-serif; margin: 1.5rem 0 0; }
-nav a { margin-right: 1.2rem; white-space: nowrap; }
+nav a { margin-right: 1.2rem; display: inline-block; }
 footer { margin-top: 3rem; font: .85rem/1.5 system-ui, sans-serif; color: var(--soft); }
 """
 
@@ -63,8 +63,8 @@ def embedded(svg: bytes, caption: str, alt: str) -> str:
     """
     data = base64.b64encode(svg).decode()
     return (
-        f'<figure><img src="data:image/svg+xml;base64,{data}" alt="{html.escape(alt)}">'
-        f"<figcaption>{caption}</figcaption></figure>"
+        f'<figure><div class="scroll"><img src="data:image/svg+xml;base64,{data}" '
+        f'alt="{html.escape(alt)}"></div><figcaption>{caption}</figcaption></figure>'
     )
 
 

@@ -208,7 +208,8 @@ def _theorems(verification: Any) -> Section:
             "caught" if caught else "missed",
         ))  # fmt: skip
     body = (
-        "<p>Each theorem is checked on a zoo of instances, both sides computed on their own. "
+        "<p>Each theorem is checked on a zoo of instances, both sides computed on their own, "
+        "exactly or, where sampled, within five standard errors. "
         "Closest is the largest ratio of the two sides of an inequality (1 is equality). Each "
         "check is also run with a deliberate mistake in the statement, and has to catch it. "
         "<code>phasetheory verify --full</code> prints every relation.</p>"
