@@ -62,19 +62,19 @@ def locality_gap(
         scale = alpha**2 / sigma**4
     unit = "1/y^2" if isinstance(noise, Gaussian) else "1"
     quantity = "squared locality gap"
-    _, y = law.sample(n_samples, rng=rng)
-    local = law.posterior(y[:2], near, A)
+    _, probe = law.sample(1, rng=0)
+    local = law.posterior(probe, near, A)
     if isinstance(local, MixtureLaws) and local.n_components == 1:
-        full = law.posterior(y[:2], everything, A)
+        full = law.posterior(probe, everything, A)
         assert isinstance(full, MixtureLaws)
         value = float((scale * (local.variance() - full.variance())[0]).sum())
         return Estimate(value, unit=unit, quantity=quantity)
     outputs = enumerate_outputs(law, everything)
     if outputs is not None:
         y, weight = outputs
-        return Estimate(
-            float(weight @ _squares(law, parts, y, scale)), unit=unit, quantity=quantity
-        )
+        value = float(weight @ _squares(law, parts, y, scale))
+        return Estimate(value, unit=unit, quantity=quantity)
+    _, y = law.sample(n_samples, rng=rng)
     return Estimate.from_samples(_squares(law, parts, y, scale), unit=unit, quantity=quantity)
 
 
