@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         locality_gap,
         mutual_information,
     )
+    from phasetheory.information.chain import chain_cmi, chain_markov_length
     from phasetheory.lattice import Lattice, Tripartition
     from phasetheory.models.curie_weiss import CurieWeiss
     from phasetheory.models.gaussian_field import GaussianField
@@ -43,6 +44,7 @@ _HOMES = {
         "locality_gap",
         "mutual_information",
     ),
+    "information.chain": ("chain_cmi", "chain_markov_length"),
     "lattice": ("Lattice", "Tripartition"),
     "models.curie_weiss": ("CurieWeiss",),
     "models.gaussian_field": ("GaussianField",),
@@ -57,9 +59,10 @@ _HOMES = {
     "transitions": ("locate_transition", "markov_length"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_SUBMODULES = ("plotting", "schedules")
+_SUBMODULES = ("plotting", "sampling", "schedules")
 
-__all__ = [  # noqa: RUF022 - one line a layer, as in the theory
+__all__ = [
+    "THEOREMS",
     "BitFlip",
     "CurieWeiss",
     "Erasure",
@@ -71,9 +74,10 @@ __all__ = [  # noqa: RUF022 - one line a layer, as in the theory
     "Lattice",
     "NoisyLaw",
     "Recovery",
-    "THEOREMS",
     "Table",
     "Tripartition",
+    "chain_cmi",
+    "chain_markov_length",
     "cmi",
     "cmi_given_label",
     "label_information",

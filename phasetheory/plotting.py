@@ -17,6 +17,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from phasetheory.estimate import MIN_EFFECTIVE_SAMPLES
+
 __all__ = [
     "COLOURS",
     "MAP",
@@ -99,19 +101,29 @@ def sequence(n: int) -> NDArray[Any]:
 
 
 def cmi_map(
-    axes: Axes, scan: xr.Dataset, *, floor: float = 1e-5, window: xr.Dataset | None = None
+    axes: Axes,
+    scan: xr.Dataset,
+    *,
+    floor: float = 1e-5,
+    top: float | None = None,
+    bar: bool = True,
+    window: xr.Dataset | None = None,
 ) -> None:
     r"""Map of :math:`I_t(A;C|B_r)` over diffusion time and buffer radius, on a log scale.
+
+    Crosses mark sampled values whose error bar is not to be trusted.
 
     Args:
         axes: Where to draw.
         scan: Result of :func:`phasetheory.scan`.
         floor: Values below it, in nats, share the darkest colour (a sampled value may be
             negative; it is drawn there too).
+        top: Largest value of the scale, in nats; that of the scan by default.
+        bar: Whether to draw the colour bar.
         window: Result of :func:`phasetheory.locate_transition`, to mark its peak and window.
     """
     value = scan["cmi"].transpose("radius", "t").values
-    top = max(float(np.nanmax(value)), 10 * floor)
+    top = max(float(np.nanmax(value)), 10 * floor) if top is None else top
     mesh = axes.pcolormesh(
         scan["t"],
         scan["radius"],
@@ -121,8 +133,13 @@ def cmi_map(
         shading="nearest",
         rasterized=True,
     )
-    bar = axes.figure.colorbar(mesh, ax=axes, extend="min")
-    bar.set_label("$I_t(A;C|B_r)$  [nats]")
+    if bar:
+        axes.figure.colorbar(mesh, ax=axes, extend="min", label="$I_t(A;C|B_r)$  [nats]")
+    if "cmi_n_effective" in scan:
+        rare = scan["cmi_n_effective"].transpose("radius", "t").values < MIN_EFFECTIVE_SAMPLES
+        r, t = np.nonzero(rare)
+        crosses: dict[str, Any] = {"color": "white", "ls": "", "marker": "x", "ms": 2.5, "mew": 0.6}
+        axes.plot(scan["t"].values[t], scan["radius"].values[r], **crosses)
     axes.set(xlabel="diffusion time $t$", ylabel="buffer radius $r$")
     if window is not None:
         axes.plot(

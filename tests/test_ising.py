@@ -264,9 +264,10 @@ def test_bad_models(arguments, message):
 
 
 @pytest.mark.parametrize("n", [6, 40])
-def test_too_many_sites_are_refused_with_bytes_and_limit(n):
+def test_too_large_a_table_is_refused_with_bytes_and_limit(n):
     """36 sites would take 5e11 bytes; 1600 sites a number of bytes beyond any float."""
-    law = pt.Ising(pt.Lattice.grid((n, n)), 0.4).noised(pt.BitFlip(0.2))
+    prior = pt.Ising(pt.Lattice.grid((n, n)), 0.4, engine="table")
+    law = prior.noised(pt.BitFlip(0.2))
     for work in (lambda: law.sample(1, rng=0), lambda: law.log_prob(np.ones((1, n * n)))):
         with pytest.raises(ValueError, match=r"states = .* bytes: the limit is 268435456 bytes"):
             work()

@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 
 _LIGHTEST_NODE = 50.0
 _LOG_TAIL = 48.0
+#: Means below this are zero: the probability of k > 0 is below it too.
+_NO_MEAN = 1e-290
 #: Up to this many seen symbols their information is summed exactly for every number of them;
 #: beyond, it is interpolated to e^-37 = 1e-16 on panels of ratio sqrt(2).
 _FIRST_PANEL, _DIGITS = 512, 37.0
@@ -202,12 +204,12 @@ def _log_prefactor(k: NDArray[np.int64], n: int) -> Floats:
 
 def _deviance(k: NDArray[np.int64], mean: Floats) -> Floats:
     """Deviance k log(k/mean) + mean - k; inf where mean = 0 < k."""
-    scale = np.where(mean > 0, mean, 1.0)
+    # A mean this small leaves nothing but k = 0, and dividing by it would overflow.
+    some = mean > _NO_MEAN
+    scale = np.where(some, mean, 1.0)
     excess = (k - mean) / scale
     log_term = np.log1p(np.where(k > 0, excess, 0.0))
-    return np.where(
-        mean > 0, mean * ((1.0 + excess) * log_term - excess), np.where(k > 0, np.inf, 0.0)
-    )
+    return np.where(some, mean * ((1.0 + excess) * log_term - excess), np.where(k > 0, np.inf, 0.0))
 
 
 def _stirling_error(n: NDArray[np.int64]) -> Floats:

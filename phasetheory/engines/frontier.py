@@ -28,6 +28,7 @@ __all__ = [
     "LIMIT_BYTES",
     "LIMIT_STATES",
     "conditionals",
+    "fits",
     "noisy_entropies",
     "plans",
     "swept_entropy",
@@ -104,6 +105,26 @@ def plans(edges: ArrayLike, regions: ArrayLike, *, symmetric: bool = False) -> l
     """
     regions = _masks(regions)
     return _plans(_edge_pairs(edges, regions.shape[1]), regions, symmetric)
+
+
+def fits(edges: ArrayLike, regions: ArrayLike, *, symmetric: bool = False) -> bool:
+    """Whether `noisy_entropies` takes all these regions within its default limits.
+
+    Args:
+        edges: Pairs of sites, (n_edges, 2).
+        regions: One mask a row, bool (n_regions, n), without sites flipped with probability 1/2.
+        symmetric: All fields are zero.
+
+    Raises:
+        ValueError: If an argument has a wrong shape or value.
+
+    Cost: that of `plans`, or none where the last table of a region alone is too large.
+    """
+    masks = _masks(regions)
+    if (masks.sum(axis=1) - symmetric >= LIMIT_STATES.bit_length()).any():
+        return False
+    planned = [plan for plan in plans(edges, masks, symmetric=symmetric) if plan]
+    return all(plan.bytes <= LIMIT_BYTES and plan.states <= LIMIT_STATES for plan in planned)
 
 
 def swept_entropy(plan: Plan, weights: NDArray[np.float64], flip: NDArray[np.float64]) -> float:

@@ -14,12 +14,14 @@ __all__ = [
     "Covariance",
     "DenseCovariance",
     "TorusCovariance",
-    "condition",
+    "log_density",
     "nested_log_dets",
+    "regress",
 ]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Sites = NDArray[np.int64]
 
 #: Largest dense covariance that is factorised, in sites (0.8 GB, about a minute).
 MAX_DENSE = 10_000
@@ -32,11 +34,19 @@ class Covariance(Protocol):
     def n_sites(self) -> int:
         """Number of sites."""
 
-    def block(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Floats:
+    def block(self, rows: Sites, columns: Sites) -> Floats:
         """Dense block of the covariance."""
 
     def draw(self, z: Floats) -> Floats:
         """Centred samples from standard normals z, both of shape (n, n_sites)."""
+
+    def log_density(self, seen: Sites, variance: Floats, deviation: Floats) -> Floats:
+        """Log density of noisy centred observations of the sites `seen`, shape (n,)."""
+
+    def predict(
+        self, seen: Sites, variance: Floats, deviation: Floats, *, wanted: Sites
+    ) -> tuple[Floats, Floats]:
+        """Posterior means (n, wanted) and variances (wanted,) of centred sites."""
 
     def noisy_log_dets(self, alpha: Floats, sigma: Floats, regions: Sequence[Mask]) -> Floats:
         """Log det of (alpha C alpha + sigma^2) on each region; alpha, sigma of shape (n_sites,)."""
@@ -53,7 +63,7 @@ class DenseCovariance:
         """Number of sites."""
         return len(self.matrix)
 
-    def block(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Floats:
+    def block(self, rows: Sites, columns: Sites) -> Floats:
         """Dense block of the covariance."""
         return np.asarray(self.matrix[np.ix_(rows, columns)])
 
@@ -65,6 +75,18 @@ class DenseCovariance:
     def draw(self, z: Floats) -> Floats:
         """Centred samples from standard normals z; the root also serves singular matrices."""
         return z @ self._root.T
+
+    def log_density(self, seen: Sites, variance: Floats, deviation: Floats) -> Floats:
+        """Log density of noisy centred observations of the sites `seen`, shape (n,)."""
+        return log_density(self.block(seen, seen) + np.diag(variance), deviation)
+
+    def predict(
+        self, seen: Sites, variance: Floats, deviation: Floats, *, wanted: Sites
+    ) -> tuple[Floats, Floats]:
+        """Posterior means (n, wanted) and variances (wanted,) of centred sites."""
+        noisy = self.block(seen, seen) + np.diag(variance)
+        means, explained = regress(noisy, self.block(wanted, seen), deviation)
+        return means, self.matrix.diagonal()[wanted] - explained
 
     def noisy_log_dets(self, alpha: Floats, sigma: Floats, regions: Sequence[Mask]) -> Floats:
         """Log det on each region, by one Cholesky factor per chain of nested regions."""
@@ -88,16 +110,51 @@ class TorusCovariance:
         """Number of sites."""
         return int(self.spectrum.size)
 
-    def block(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Floats:
+    def block(self, rows: Sites, columns: Sites) -> Floats:
         """Dense block of the covariance."""
         return self._block(self.spectrum, rows, columns)
 
     def draw(self, z: Floats) -> Floats:
         """Centred samples by the symmetric square root, one FFT pair a sample."""
+        waves, axes = self._waves(z)
+        return np.asarray(
+            np.fft.ifftn(waves * np.sqrt(self.spectrum), axes=axes).real.reshape(z.shape)
+        )
+
+    def log_density(self, seen: Sites, variance: Floats, deviation: Floats) -> Floats:
+        """Log density of noisy centred observations; two FFTs where all sites are seen alike."""
+        if not self._uniform(seen, variance):
+            return log_density(self.block(seen, seen) + np.diag(variance), deviation)
+        noisy = self.spectrum + variance[0]
+        if (noisy <= 0).any():
+            raise ValueError("the covariance has zero eigenvalues: no density without noise")
+        waves, axes = self._waves(deviation)
+        square = (np.square(np.abs(waves)) / noisy).sum(axis=axes) / self.n_sites
+        log_det = np.log(noisy).sum()
+        return np.asarray(-0.5 * (square + log_det + self.n_sites * np.log(2.0 * np.pi)))
+
+    def predict(
+        self, seen: Sites, variance: Floats, deviation: Floats, *, wanted: Sites
+    ) -> tuple[Floats, Floats]:
+        """Posterior means and variances: the Wiener filter where all sites are seen alike."""
+        total = float(self.spectrum.mean())
+        if not self._uniform(seen, variance) or variance[0] == 0:
+            noisy = self.block(seen, seen) + np.diag(variance)
+            means, explained = regress(noisy, self.block(wanted, seen), deviation)
+            return means, total - explained
+        gain = self.spectrum / (self.spectrum + variance[0])
+        waves, axes = self._waves(deviation)
+        means = np.fft.ifftn(gain * waves, axes=axes).real.reshape(len(deviation), -1)[:, wanted]
+        left = float((self.spectrum * (1.0 - gain)).mean())
+        return means, np.full(wanted.size, left)
+
+    def _uniform(self, seen: Sites, variance: Floats) -> bool:
+        return seen.size == self.n_sites and float(np.ptp(variance)) == 0.0
+
+    def _waves(self, deviation: Floats) -> tuple[NDArray[np.complex128], tuple[int, ...]]:
         shape = self.spectrum.shape
         axes = tuple(range(1, len(shape) + 1))
-        waves = np.fft.fftn(z.reshape(-1, *shape), axes=axes) * np.sqrt(self.spectrum)
-        return np.asarray(np.fft.ifftn(waves, axes=axes).real.reshape(z.shape))
+        return np.fft.fftn(deviation.reshape(-1, *shape), axes=axes), axes
 
     def noisy_log_dets(self, alpha: Floats, sigma: Floats, regions: Sequence[Mask]) -> Floats:
         """Log det on each region, through its complement where that is smaller.
@@ -128,9 +185,7 @@ class TorusCovariance:
             log_dets[chosen] = offset + nested_log_dets(matrix, [small[i][union] for i in chosen])
         return log_dets
 
-    def _block(
-        self, spectrum: Floats, rows: NDArray[np.int64], columns: NDArray[np.int64]
-    ) -> Floats:
+    def _block(self, spectrum: Floats, rows: Sites, columns: Sites) -> Floats:
         shape = spectrum.shape
         correlation = np.fft.ifftn(spectrum).real
         r = np.array(np.unravel_index(rows, shape))
@@ -197,37 +252,51 @@ def nested_log_dets(matrix: Floats, regions: Sequence[Mask]) -> Floats:
     return log_dets
 
 
-def condition(
-    seen: Floats, cross: Floats, prior_variance: Floats, deviation: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Condition a centred Gaussian vector on noisy observations of some of its sites.
+def log_density(matrix: Floats, deviation: Floats) -> Floats:
+    """Log N(deviation; 0, matrix) for each sample.
 
     Args:
-        seen: Covariance of the observations, shape (m, m), positive definite.
-        cross: Covariance of wanted sites with the observations, shape (sites, m).
-        prior_variance: Variance of the wanted sites, shape (sites,).
+        matrix: Covariance, shape (m, m), positive definite.
+        deviation: Shape (n, m).
+
+    Returns:
+        Shape (n,), nats.
+
+    Raises:
+        ValueError: If the covariance is singular.
+    """
+    if not len(matrix):
+        return np.zeros(len(deviation))
+    factor = _factor(matrix)
+    square = (deviation.T * cho_solve(factor, deviation.T)).sum(axis=0)
+    log_det = 2.0 * np.log(np.diag(factor[0])).sum()
+    return np.asarray(-0.5 * (square + log_det + len(matrix) * np.log(2.0 * np.pi)))
+
+
+def regress(matrix: Floats, cross: Floats, deviation: Floats) -> tuple[Floats, Floats]:
+    """Best linear prediction from correlated observations, and the variance it explains.
+
+    Args:
+        matrix: Covariance of the observations, shape (m, m), positive definite.
+        cross: Covariance of the wanted sites with them, shape (sites, m).
         deviation: Observations minus their mean, shape (n, m).
 
     Returns:
-        (posterior means (n, sites), posterior variances (sites,), log density of the
-        observations (n,)).
+        (predictions (n, sites), explained variances (sites,)).
 
     Raises:
-        ValueError: If the observations' covariance is singular.
+        ValueError: If the covariance is singular.
     """
-    m = len(seen)
-    if m == 0:
-        n = len(deviation)
-        return np.zeros((n, len(cross))), prior_variance, np.zeros(n)
-    check_dense(m)
+    if not len(matrix):
+        return np.zeros((len(deviation), len(cross))), np.zeros(len(cross))
+    gain = cho_solve(_factor(matrix), cross.T)
+    return deviation @ gain, (cross.T * gain).sum(axis=0)
+
+
+def _factor(matrix: Floats) -> tuple[Floats, bool]:
+    check_dense(len(matrix))
     try:
-        factor = cho_factor(seen, lower=True, check_finite=False)
+        factor, lower = cho_factor(matrix, lower=True, check_finite=False)
     except np.linalg.LinAlgError as error:
         raise ValueError("the observations have a singular covariance: no density") from error
-    gain = cho_solve(factor, cross.T)
-    weighted = cho_solve(factor, deviation.T)
-    log_det = 2.0 * np.log(np.diag(factor[0])).sum()
-    log_density = -0.5 * ((deviation.T * weighted).sum(axis=0) + log_det + m * np.log(2.0 * np.pi))
-    variances = prior_variance - (cross.T * gain).sum(axis=0)
-    # Rounding can push the variance of a site that is known exactly below zero.
-    return deviation @ gain, np.maximum(variances, 0.0), log_density
+    return factor, lower

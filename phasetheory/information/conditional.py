@@ -99,7 +99,8 @@ def cmi(
         if method == "exact":
             raise ValueError(
                 f"method='exact': {type(law.prior).__name__} has no closed-form entropies under"
-                f" {law.noise.name} noise; use method='cavity'"
+                f" {law.noise.name} noise on regions of {_largest(several)} sites, or none within"
+                " its size limit; use method='cavity'"
             )
         _, y = law.sample(n_samples, rng=rng)
         terms = (_plain_terms if method == "plain" else _cavity_terms)(law, y, several)
@@ -133,6 +134,10 @@ def mutual_information(
     """
     parts = Tripartition(A=law.lattice.mask(first), B=[], C=law.lattice.mask(second))
     return cmi(law, parts, n_samples=n_samples, rng=rng)
+
+
+def _largest(several: Sequence[Tripartition]) -> int:
+    return max(part.union("ABC").size for part in several)
 
 
 def _exact(law: NoisyLaw, several: Sequence[Tripartition]) -> list[Estimate] | None:

@@ -1,13 +1,13 @@
 """Gaussian fields: everything in closed form, and the first model of real images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasetheory.engines.gaussian import Covariance, DenseCovariance, TorusCovariance, condition
+from phasetheory.engines.gaussian import DenseCovariance, TorusCovariance
 from phasetheory.lattice import Lattice
 from phasetheory.models.base import Model, checked
 from phasetheory.noise import Evidence, Gaussian, GaussianEvidence, Noise
@@ -156,13 +156,24 @@ class GaussianField(Model):
 
     def log_evidence(self, evidence: Evidence) -> Floats:
         """Log E_x prod_i N(value_i; x_i, variance_i) over observed sites, shape (n,)."""
-        return self._condition(evidence, np.zeros(0, dtype=np.int64))[2]
+        log_z = np.empty(len(evidence[0]))
+        for rows, seen, variance, deviation in self._by_pattern(evidence):
+            log_z[rows] = self.covariance.log_density(seen, variance, deviation)
+        return log_z
 
     def posterior(self, evidence: Evidence, sites: NDArray[np.int64] | None = None) -> MixtureLaws:
         """One-site posteriors, single Gaussians; see :class:`phasetheory.prior.Prior`."""
         wanted = np.arange(self.lattice.n_sites) if sites is None else sites
-        means, variances, _ = self._condition(evidence, wanted)
-        return MixtureLaws(np.ones((1, 1, 1)), means[..., None], variances[..., None])
+        means = np.empty((len(evidence[0]), wanted.size))
+        spread = np.empty_like(means)
+        for rows, seen, variance, deviation in self._by_pattern(evidence):
+            means[rows], spread[rows] = self.covariance.predict(
+                seen, variance, deviation, wanted=wanted
+            )
+        # Rounding can push the variance of a site that is known exactly below zero.
+        spread = np.maximum(spread, 0.0)
+        means += self.mean[wanted]
+        return MixtureLaws(np.ones((1, 1, 1)), means[..., None], spread[..., None])
 
     def entropies(self, noise: Noise, regions: Sequence[NDArray[np.bool_]]) -> Floats:
         r"""Differential entropies :math:`\frac12 \log\det(2\pi e\,\Sigma_R(t))`, nats.
@@ -181,37 +192,17 @@ class GaussianField(Model):
         block = self.covariance.block(region, region)
         return np.asarray(alpha[:, None] * block * alpha + np.diag(sigma**2))
 
-    def _condition(
-        self, evidence: Evidence, wanted: NDArray[np.int64]
-    ) -> tuple[Floats, Floats, Floats]:
-        """Posterior means (n, sites), variances (n or 1, sites) and log evidence (n,)."""
+    def _by_pattern(
+        self, evidence: Evidence
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats]]:
+        """(rows, seen sites, variances, centred values) for samples that share their variances."""
         assert isinstance(evidence, GaussianEvidence)
         value, variance = evidence
-        if variance.ndim == 1:
-            means, spread, log_z = self._condition_shared(value, variance, wanted)
-            return means, spread[None], log_z
-        patterns, which = np.unique(variance, axis=0, return_inverse=True)
-        means = np.empty((len(value), wanted.size))
-        spread, log_z = np.empty_like(means), np.empty(len(value))
+        patterns, which = np.unique(np.atleast_2d(variance), axis=0, return_inverse=True)
+        which = np.broadcast_to(which.ravel(), (len(value),))
         for index, pattern in enumerate(patterns):
-            rows = which == index
-            means[rows], spread[rows], log_z[rows] = self._condition_shared(
-                value[rows], pattern, wanted
-            )
-        return means, spread, log_z
-
-    def _condition_shared(
-        self, value: Floats, variance: Floats, wanted: NDArray[np.int64]
-    ) -> tuple[Floats, Floats, Floats]:
-        seen = np.flatnonzero(np.isfinite(variance))
-        cov: Covariance = self.covariance
-        means, spread, log_z = condition(
-            cov.block(seen, seen) + np.diag(variance[seen]),
-            cov.block(wanted, seen),
-            np.array([cov.block(np.array([i]), np.array([i]))[0, 0] for i in wanted]),
-            value[:, seen] - self.mean[seen],
-        )
-        return self.mean[wanted] + means, spread, log_z
+            rows, seen = np.flatnonzero(which == index), np.flatnonzero(np.isfinite(pattern))
+            yield rows, seen, pattern[seen], value[np.ix_(rows, seen)] - self.mean[seen]
 
 
 def _scales(noise: Noise, n_sites: int) -> tuple[Floats, Floats]:

@@ -116,9 +116,14 @@ def _instances() -> list[Instance]:
     field = zoo.random_field(6, 9).noised(Gaussian(0.4))
     glass = zoo.ising_graph(6, 3).noised(Gaussian(0.4))
     ends = Tripartition(A=[0], B=[1], C=[2, 3, 4, 5])
+    strip, wide = zoo.random_strip((2, 3), 6), zoo.random_strip((3, 4), 7)
     return [
         Instance("spin glass, bit flips", tree.noised(BitFlip(0.3)), middle),
         Instance("spin glass, erasure", tree.noised(Erasure(0.4)), middle),
+        Instance("random strip 2x3, bit flips", strip.noised(BitFlip(0.25)),
+                 strip.lattice.tripartition((0, 1), 0)),
+        Instance("random strip 3x4, Gaussian noise", wide.noised(Gaussian(0.5)),
+                 wide.lattice.tripartition((1, 1), 1)),
         Instance("q = 3, bit flips", zoo.random_table(3, 3, 2).noised(BitFlip(0.4)),
                  Tripartition(A=[0], B=[1], C=[2])),
         Instance("repetition code", zoo.repetition_code(5).noised(BitFlip(0.5)), middle),

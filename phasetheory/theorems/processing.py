@@ -63,6 +63,22 @@ def noisy_buffer() -> Instance:
     )
 
 
+def _random_strips() -> list[Instance]:
+    """Glassy strips and a chain, the noise uniform."""
+    strip, wide = zoo.random_strip((2, 5), 1), zoo.random_strip((3, 4), 2)
+    chain = zoo.random_strip((9,), 3)
+    return [
+        Instance("random strip 2x5, bit flips", strip.noised(BitFlip(0.1)),
+                 strip.lattice.tripartition((0, 2), 1)),
+        Instance("random strip 2x5, 2x2 block", strip.noised(BitFlip(0.1)),
+                 strip.lattice.tripartition((0, 1), 1, size=2)),
+        Instance("random strip 3x4, bit flips", wide.noised(BitFlip(0.2)),
+                 wide.lattice.tripartition((1, 0), 1), quick=False),
+        Instance("random chain, erasure", chain.noised(Erasure(0.2)),
+                 chain.lattice.tripartition(4, 1)),
+    ]  # fmt: skip
+
+
 def _noise_instances() -> list[Instance]:
     grid = zoo.ising_grid()
     corner = grid.lattice.tripartition(centre=(0, 0), radius=1)
@@ -80,6 +96,7 @@ def _noise_instances() -> list[Instance]:
         Instance("Gaussian chain", field.noised(Gaussian(0.3)), chain.tripartition(4, 1)),
         Instance("Gaussian image, 2x2 block", image.noised(Gaussian(0.3)),
                  image.lattice.tripartition(centre=(1, 1), radius=1, size=2)),
+        *_random_strips(),
         *(zoo.random_discrete(seed) for seed in range(20, 24)),
         *(zoo.random_gaussian(seed) for seed in range(20, 22)),
     ]  # fmt: skip
@@ -119,12 +136,18 @@ def _screening(instance: Instance, law: NoisyLaw, text: str) -> list[Relation]:
 def _network_instances() -> list[Instance]:
     grid = zoo.ising_grid((3, 4), 0.5)
     glass = zoo.ising_graph(10, 8)
+    strip, thread = zoo.random_strip((2, 6), 4), zoo.random_strip((12,), 5)
     chain = zoo.neighbour_field(Lattice.chain(20), 0.1)
     torus = zoo.neighbour_field(Lattice.grid((6, 6), periodic=True), 0.1)
     return [
         Instance("Ising 3x4", grid.noised(BitFlip(0.0)), grid.lattice.tripartition((0, 0), 1)),
         Instance("Ising 3x4, erasure", grid.noised(Erasure(0.0)),
                  grid.lattice.tripartition((1, 0), 1), quick=False),
+        Instance("random strip 2x6", strip.noised(BitFlip(0.0)),
+                 strip.lattice.tripartition((0, 2), 1)),
+        Instance("random strip 2x6, 2x2 block", strip.noised(BitFlip(0.0)),
+                 strip.lattice.tripartition((0, 1), 1, size=2)),
+        Instance("random chain", thread.noised(BitFlip(0.0)), thread.lattice.tripartition(5, 1)),
         Instance("spin glass on a graph", glass.noised(BitFlip(0.0)),
                  glass.lattice.tripartition(4, 1)),
         Instance("Gaussian chain", chain.noised(Gaussian(0.0)), chain.lattice.tripartition(9, 1)),

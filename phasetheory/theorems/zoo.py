@@ -64,6 +64,14 @@ def ising_graph(n: int, seed: int) -> Ising:
     return Ising(lattice, rng.normal(0.0, 0.8, len(lattice.edges)), rng.normal(0.0, 0.3, n))
 
 
+def random_strip(shape: tuple[int, ...], seed: int) -> Ising:
+    """Open grid with random couplings of both signs and random fields."""
+    rng = np.random.default_rng(seed)
+    lattice = Lattice.grid(shape)
+    coupling = rng.normal(0.0, 0.7, len(lattice.edges))
+    return Ising(lattice, coupling, rng.normal(0.0, 0.3, lattice.n_sites))
+
+
 def repetition_code(n: int) -> Table:
     """N copies of one fair bit."""
     p = np.zeros((2,) * n)

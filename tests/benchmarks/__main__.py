@@ -3,6 +3,8 @@
 import argparse
 import importlib
 import pkgutil
+import platform
+from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +26,18 @@ def _table(rows: list[dict[str, object]]) -> Table:
     return table
 
 
+def _versions() -> str:
+    """Python, the libraries that do the work, and the peers that are installed."""
+    names = ("phasetheory", "numpy", "scipy", "numba", "cotengra", "dwave-samplers", "mcising")
+    found = [f"python {platform.python_version()}"]
+    for name in names:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} not installed")
+    return ", ".join(found)
+
+
 def main() -> None:
     """Parse the command line and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
@@ -32,6 +46,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="modules whose name contains this")
     options = parser.parse_args()
     console = Console()
+    console.print(_versions())
     for found in pkgutil.iter_modules(package.__path__):
         if found.name.startswith("bench_") and options.only in found.name:
             module = importlib.import_module(f"{package.__name__}.{found.name}")
