@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import phasetheory as pt
-from phasetheory.engines import transfer_log
+from phasetheory.engines import transfer, transfer_log
 from phasetheory.engines.chain import Chain
 from phasetheory.engines.transfer import MAX_WIDTH, Transfer, sweep_plan
 from tests import brute
@@ -420,6 +420,18 @@ def test_width_18_works():
     corner = engine.log_odds(flipped[:1], np.array([0]))[0, 0]
     mirrored = engine.log_odds(flipped[1:], np.array([18 * 19 - 1]))[0, 0]
     assert corner == pytest.approx(mirrored, rel=1e-12)
+
+
+def test_too_long_a_sweep_is_refused_before_it_takes_the_memory(monkeypatch):
+    """Width 8 keeps about 2^8 doubles a column for all sites; one wanted site needs two."""
+    monkeypatch.setattr(transfer, "_KEPT_BYTES", 20 * 8 * 2**8)
+    strip = pt.Ising(pt.Lattice.grid((8, 40)), coupling=0.4)
+    nothing = np.zeros((1, 320))
+    with pytest.raises(ValueError, match=r"messages to keep for all wanted sites take .* bytes"):
+        strip.posterior(nothing)
+    with pytest.raises(ValueError, match=r"messages to keep for all samples take .* bytes"):
+        strip.sample(1, rng=0)
+    assert strip.posterior(nothing, np.array([5])).mean() == pytest.approx(0.0, abs=1e-12)
 
 
 def test_contradictory_evidence_names_the_sample():

@@ -61,6 +61,7 @@ _SECONDS = 2e-10  # per state and operation
 _LARGEST = 650.0  # nats: doubles reach from e^-708 to e^709
 _LEAST_DRIFT = 20.0
 _NONE = np.empty(0, dtype=np.int64)
+_KEPT_BYTES = 2**32  # of messages that one thread keeps
 _ROOM = 2**23  # numbers: messages up to 64 MiB are held between calls
 _LOG_BYTES = 2**26  # memory for a batch of messages in log space
 
@@ -90,6 +91,15 @@ def refusal(plan: Plan, n_sites: int) -> str | None:
         f" {message_bytes:.3g} bytes a message and about {seconds:.2g} s a sample: the limit is"
         f" 2^{MAX_WIDTH} states; take a narrower strip, or Markov chains (phasetheory.sampling)"
     )
+
+
+def _check_kept(entries: int, what: str) -> None:
+    """Refuse a sweep whose kept messages exceed the memory limit."""
+    if 8 * entries > _KEPT_BYTES:
+        raise ValueError(
+            f"the messages to keep for all {what} take {8.0 * entries:.3g} bytes: the limit is"
+            f" {_KEPT_BYTES}; ask for fewer sites at a time, or take a shorter or narrower strip"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,6 +289,7 @@ class Transfer:
         meets = np.flatnonzero(program.ops[:, KIND] == MEET)
         if not meets.size:
             return np.empty((len(h), 0))
+        _check_kept(kept_entries(program), "wanted sites")
         ends = self._ends()
         # What all samples share before the first and after the last meeting is swept once.
         first = np.append(varying(program, h, LEAVES), meets[0]).min()
@@ -298,6 +309,7 @@ class Transfer:
         program = self._program
         cuts = np.append(np.flatnonzero(program.ops[:, KIND] == MEET), len(program.ops))
         stretches = [cut(program, slice(a, b)) for a, b in zip([0, *cuts[:-1]], cuts, strict=True)]
+        _check_kept(sum(1 << int(part.ops[0, WIDTH]) for part in stretches), "samples")
         ends = self._ends()
         starts = []
         for stretch in stretches:
