@@ -198,10 +198,11 @@ class GaussianField(Model):
         """(rows, seen sites, variances, centred values) for samples that share their variances."""
         assert isinstance(evidence, GaussianEvidence)
         value, variance = evidence
-        patterns, which = np.unique(np.atleast_2d(variance), axis=0, return_inverse=True)
-        which = np.broadcast_to(which.ravel(), (len(value),))
+        patterns, which = variance[None], np.zeros(len(value), dtype=np.int64)
+        if variance.ndim == 2:
+            patterns, which = np.unique(variance, axis=0, return_inverse=True)
         for index, pattern in enumerate(patterns):
-            rows, seen = np.flatnonzero(which == index), np.flatnonzero(np.isfinite(pattern))
+            rows, seen = np.flatnonzero(which.ravel() == index), np.flatnonzero(np.isfinite(pattern))
             yield rows, seen, pattern[seen], value[np.ix_(rows, seen)] - self.mean[seen]
 
 

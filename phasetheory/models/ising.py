@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 ENGINES = ("auto", "table", "transfer")
 
 #: Up to this many sites a table is as fast as anything, and as exact as anything can be.
-_SMALL = 10
+_SMALL = 12
 #: Up to this many sites a table is built for entropies under erasure: 2^20 states.
 _TABLE_ENTROPY_SITES = 20
 
@@ -42,7 +42,7 @@ class Ising(Model):
         engine: "table" enumerates 2^n states (n up to 25); "transfer" sweeps a frontier of up to
             2^18 states over the lattice (open strips and cylinders of width up to 18, tori up to
             9, chains of any length, any graph with a small frontier); "auto" takes the table up
-            to 10 sites, else the sweep, else, where that is too wide, the table.
+            to 12 sites, else the sweep, else, where that is too wide, the table.
 
     Raises:
         ValueError: If couplings or fields have another shape or are not finite, or the engine is
