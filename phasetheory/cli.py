@@ -39,9 +39,9 @@ def main(
 
 @app.command()
 def report(
-    out: Annotated[Path, typer.Option(help="Folder for index.html and the netCDF files.")] = Path(
-        "phasetheory-report"
-    ),
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help="Folder for index.html and the netCDF files.")
+    ] = Path("phasetheory-report"),
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, under 20 seconds.")] = False,
 ) -> None:
     """Verify the theorems, map real images and two solved models, and write one page.

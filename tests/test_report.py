@@ -160,3 +160,10 @@ def test_path_shows_the_full_denoiser_and_what_windows_miss():
     assert np.allclose(path["local"], path["full"], atol=1e-12)
     # At pure noise nothing is known but the mean.
     assert np.allclose(path["full"][1].values.ravel(), field.mean, atol=1e-12)
+
+
+def test_a_file_in_the_way_of_the_command_is_a_usage_error(tmp_path):
+    (tmp_path / "taken").write_text("")
+    done = invoke("report", "--out", tmp_path / "taken")
+    assert done.exit_code == 2
+    assert "--out" in done.output
