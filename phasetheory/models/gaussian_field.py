@@ -202,7 +202,8 @@ class GaussianField(Model):
         if variance.ndim == 2:
             patterns, which = np.unique(variance, axis=0, return_inverse=True)
         for index, pattern in enumerate(patterns):
-            rows, seen = np.flatnonzero(which.ravel() == index), np.flatnonzero(np.isfinite(pattern))
+            rows = np.flatnonzero(which.ravel() == index)
+            seen = np.flatnonzero(np.isfinite(pattern))
             yield rows, seen, pattern[seen], value[np.ix_(rows, seen)] - self.mean[seen]
 
 
