@@ -17,6 +17,7 @@ from phasetheory.lattice import Tripartition
 from phasetheory.noise import Noise
 from phasetheory.noisy import NoisyLaw
 from phasetheory.prior import Prior
+from phasetheory.seeds import seed_sequence
 
 __all__ = ["scan"]
 
@@ -70,7 +71,7 @@ def scan(
     else:
         radii = _increasing("radius", radius)
         parts = [model.lattice.tripartition(centre, r, size) for r in radii]
-    seed = np.random.SeedSequence() if rng is None else _seed_sequence(rng)
+    seed = seed_sequence(rng)
     laws = [NoisyLaw(model, noise(float(time))) for time in times]
     tasks = (
         delayed(cmi)(law, parts, rng=np.random.default_rng(child), **options)
@@ -144,13 +145,6 @@ def _provenance(
         "phasetheory_version": __version__,
         "source": "arXiv:2508.06614",
     }
-
-
-def _seed_sequence(rng: Any) -> np.random.SeedSequence:
-    """Seed sequence behind a generator (a fresh child of it) or a seed."""
-    if isinstance(rng, np.random.Generator):
-        return np.random.SeedSequence(rng.integers(2**63, size=2).tolist())
-    return rng if isinstance(rng, np.random.SeedSequence) else np.random.SeedSequence(rng)
 
 
 def _increasing(name: str, values: ArrayLike) -> np.ndarray:

@@ -27,7 +27,7 @@ LAYERS = [
     {"noisy"},
     {"prior"},
     {"engines"},
-    {"noise", "schedules", "lattice", "estimate", "images"},
+    {"noise", "schedules", "lattice", "estimate", "images", "seeds"},
     {"_kernels"},
 ]
 DEPTH = {name: depth for depth, names in enumerate(LAYERS) for name in names}

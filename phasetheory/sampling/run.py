@@ -19,6 +19,7 @@ from phasetheory.sampling.swendsen_wang import SwendsenWang
 from phasetheory.sampling.target import target_of
 from phasetheory.sampling.tempering import Tempering
 from phasetheory.sampling.wolff import Wolff
+from phasetheory.seeds import seed_sequence
 
 __all__ = ["SAMPLERS", "sample"]
 
@@ -111,7 +112,7 @@ def _run(
     """All chains, in segments: states (chains, n, n_sites) and mean acceptance of each run."""
     n, thin, burn_in = plan
     runs = []
-    for index, child in enumerate(_seed_sequence(rng).spawn(n_runs)):
+    for index, child in enumerate(seed_sequence(rng).spawn(n_runs)):
         own = np.random.default_rng(child)
         runs.append((move.init(_start(move, index, own)), own))
     segments = [(0, burn_in)] + [(min(_SEGMENT, n - k), thin) for k in range(0, n, _SEGMENT)]
@@ -154,10 +155,3 @@ def _start(move: Move, index: int, rng: np.random.Generator) -> NDArray[np.int8]
     random = rng.choice(np.array([-1, 1], dtype=np.int8), (move.replicas, move.target.n_sites))
     start = np.where(chain % 3 == 1, 1, np.where(chain % 3 == 2, -1, random)).astype(np.int8)
     return start if move.replicas > 1 else start[0]
-
-
-def _seed_sequence(rng: Any) -> np.random.SeedSequence:
-    """Seed sequence behind a generator (a fresh child of it) or a seed."""
-    if isinstance(rng, np.random.Generator):
-        return np.random.SeedSequence(rng.integers(2**63, size=2).tolist())
-    return rng if isinstance(rng, np.random.SeedSequence) else np.random.SeedSequence(rng)
