@@ -16,20 +16,42 @@ if TYPE_CHECKING:
         label_posterior,
         locality_gap,
         mutual_information,
+        sector_information,
     )
     from phasetheory.information.chain import chain_cmi, chain_markov_length
     from phasetheory.lattice import Lattice, Tripartition
+    from phasetheory.models.boundary_ising import BoundaryIsing
     from phasetheory.models.curie_weiss import CurieWeiss
     from phasetheory.models.gaussian_field import GaussianField
     from phasetheory.models.gaussian_mixture import GaussianMixture
+    from phasetheory.models.hierarchy import Hierarchy
     from phasetheory.models.ising import Ising
+    from phasetheory.models.labelled_table import LabelledTable
+    from phasetheory.models.loops import LoopEnsemble
+    from phasetheory.models.syndromes import SyndromeEnsemble
     from phasetheory.models.table import Table
     from phasetheory.noise import BitFlip, Erasure, Gaussian
     from phasetheory.noisy import NoisyLaw
     from phasetheory.recoveries import Recovery, recovery
     from phasetheory.sweep import scan
     from phasetheory.theorems import THEOREMS, verify
-    from phasetheory.transitions import locate_transition, markov_length
+    from phasetheory.transitions import (
+        Collapse,
+        Curves,
+        Divergence,
+        Extrapolation,
+        collapse,
+        crossings,
+        diverging_length,
+        extrapolate_crossings,
+        locate_transition,
+        markov_length,
+    )
+    from phasetheory.transitions.mixture_scaling import fit_window_ends, mixture_windows
+    from phasetheory.transitions.reconstruction import census_overlap, root_overlap
+    from phasetheory.transitions.root_threshold import kesten_stigum, root_times
+    from phasetheory.transitions.round_trip import forward_backward
+    from phasetheory.transitions.speciation import label_curves, speciation_window
 
 __version__ = "0.1.0"
 
@@ -43,43 +65,83 @@ _HOMES = {
         "label_posterior",
         "locality_gap",
         "mutual_information",
+        "sector_information",
     ),
     "information.chain": ("chain_cmi", "chain_markov_length"),
     "lattice": ("Lattice", "Tripartition"),
+    "models.boundary_ising": ("BoundaryIsing",),
     "models.curie_weiss": ("CurieWeiss",),
     "models.gaussian_field": ("GaussianField",),
     "models.gaussian_mixture": ("GaussianMixture",),
+    "models.hierarchy": ("Hierarchy",),
     "models.ising": ("Ising",),
+    "models.labelled_table": ("LabelledTable",),
+    "models.loops": ("LoopEnsemble",),
+    "models.syndromes": ("SyndromeEnsemble",),
     "models.table": ("Table",),
     "noise": ("BitFlip", "Erasure", "Gaussian"),
     "noisy": ("NoisyLaw",),
     "recoveries": ("Recovery", "recovery"),
     "sweep": ("scan",),
     "theorems": ("THEOREMS", "verify"),
-    "transitions": ("locate_transition", "markov_length"),
+    "transitions": (
+        "Collapse",
+        "Curves",
+        "Divergence",
+        "Extrapolation",
+        "collapse",
+        "crossings",
+        "diverging_length",
+        "extrapolate_crossings",
+        "locate_transition",
+        "markov_length",
+    ),
+    "transitions.mixture_scaling": ("fit_window_ends", "mixture_windows"),
+    "transitions.reconstruction": ("census_overlap", "root_overlap"),
+    "transitions.root_threshold": ("kesten_stigum", "root_times"),
+    "transitions.round_trip": ("forward_backward",),
+    "transitions.speciation": ("label_curves", "speciation_window"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_SUBMODULES = ("plotting", "sampling", "schedules")
+_SUBMODULES = ("plotting", "sampling", "scaling_plots", "schedules")
 
 __all__ = [
     "THEOREMS",
     "BitFlip",
+    "BoundaryIsing",
+    "Collapse",
     "CurieWeiss",
+    "Curves",
+    "Divergence",
     "Erasure",
     "Estimate",
+    "Extrapolation",
     "Gaussian",
     "GaussianField",
     "GaussianMixture",
+    "Hierarchy",
     "Ising",
+    "LabelledTable",
     "Lattice",
+    "LoopEnsemble",
     "NoisyLaw",
     "Recovery",
+    "SyndromeEnsemble",
     "Table",
     "Tripartition",
+    "census_overlap",
     "chain_cmi",
     "chain_markov_length",
     "cmi",
     "cmi_given_label",
+    "collapse",
+    "crossings",
+    "diverging_length",
+    "extrapolate_crossings",
+    "fit_window_ends",
+    "forward_backward",
+    "kesten_stigum",
+    "label_curves",
     "label_information",
     "label_posterior",
     "load_images",
@@ -87,9 +149,14 @@ __all__ = [
     "locality_gap",
     "locate_transition",
     "markov_length",
+    "mixture_windows",
     "mutual_information",
     "recovery",
+    "root_overlap",
+    "root_times",
     "scan",
+    "sector_information",
+    "speciation_window",
     "verify",
 ]
 

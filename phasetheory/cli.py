@@ -1,15 +1,47 @@
-"""Commands: `phasetheory report` and `phasetheory verify`."""
+"""Commands: `phasetheory report`, `verify`, `scan` and `locate`."""
 
 import json
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from textwrap import indent
+from typing import Annotated, Any
 
 import typer
 
 from phasetheory import __version__
 
 __all__ = ["app"]
+
+#: What `phasetheory scan --help` teaches with; the tests run it.
+EXAMPLE = """\
+ledger = "strips.jsonl"    # finished batches; start again to go on
+quantity = "cmi"           # or label_information, locality_gap, ...
+n_samples = 500            # samples a batch
+
+[model]                    # any list of values is an axis of the grid
+name = "Ising"
+width = 6
+size = [8, 12]
+coupling = 0.3
+
+[noise]
+name = "BitFlip"
+t = { start = 0.1, stop = 0.9, num = 5 }
+
+[geometry]
+name = "centre"
+radius = [0, 1, 2]
+
+[stop]
+batches = 16               # most batches a task gets
+target_stderr = 2e-3       # enough, in nats
+seconds = 600              # start no batch after ten minutes
+"""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -97,3 +129,170 @@ def verify(
         typer.echo(f"wrote {json_path}")
     if not result.ok:
         raise typer.Exit(1)
+
+
+@app.command(
+    help=f"""Run a sweep over a grid of sizes, couplings, times and radii, and keep what is done.
+
+    CONFIG is a small TOML file:
+
+    ```toml
+{indent(EXAMPLE, "    ")}    ```
+
+    A wrong name is answered with the nearest valid one and all others. `[[model]]` in place of
+    `[model]`, several times, compares different models.
+
+    Every finished batch of samples is added to the ledger, a text file. Stop the command whenever
+    you like; started again, it goes on. Raise `batches` or lower `target_stderr` later, and only
+    what is missing is computed. The numbers do not depend on the number of workers.
+
+    Several machines share a sweep by the seed index of their first batch (`--first 0`,
+    `--first 1000`, ...), each with a ledger of its own; `phasetheory locate` takes them all.
+    """
+)
+def scan(
+    config: Annotated[Path, typer.Argument(help="TOML file.")],
+    ledger: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="In place of the config's ledger.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes.")] = 1,
+    seconds: Annotated[
+        float | None, typer.Option(help="In place of the config's budget of seconds.")
+    ] = None,
+    first: Annotated[
+        int | None, typer.Option(help="Seed index of the first batch, for a second machine.")
+    ] = None,
+    netcdf: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the results so far as netCDF.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler to run on.")
+    ] = None,
+) -> None:
+    """Run a sweep; the text above is its help."""
+    from phasetheory.sweep import Stop
+    from phasetheory.sweep import scan as run
+    from phasetheory.sweep.config import read_config
+
+    with _errors("config"), _plain_warnings(), ExitStack() as stack:
+        settings = read_config(config)
+        given: dict[str, Any] = {"seconds": seconds, "first": first}
+        stop: Stop = replace(settings.stop, **{k: v for k, v in given.items() if v is not None})
+        book = ledger or settings.ledger
+        stack.enter_context(_workers(workers, scheduler))
+        try:
+            data = run(settings.grid, ledger=book, stop=stop)
+        except KeyboardInterrupt:
+            typer.echo(f"stopped; {book} keeps what is done, start again to go on", err=True)
+            raise typer.Exit(130) from None
+    done = data.attrs["n_tasks"] - data.attrs["n_missing"]
+    typer.echo(
+        f"{book}: {data.attrs['n_batches']} batches, {done} of {data.attrs['n_tasks']} tasks begun"
+    )
+    _write_netcdf(data, netcdf)
+
+
+@app.command()
+def locate(
+    ledgers: Annotated[list[Path], typer.Argument(help="Ledgers of `phasetheory scan`.")],
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Level of the window in nats; half of each peak by default."),
+    ] = None,
+    netcdf: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the merged results as netCDF.")
+    ] = None,
+) -> None:
+    """Merge ledgers and say where the transition is.
+
+    A batch in several ledgers counts once, so ledgers of several machines, or copies of one, can
+    be given together. Prints
+
+    - the peak of the CMI over t and the window where it is large, for every size and radius. The
+      peak at a fixed small radius is not the transition: it drifts there as the radius grows;
+    - the Markov length at every t (from four radii), and how good the exponential is;
+    - with several sizes, the crossings of their curves, and the collapse onto one scaling curve
+      with its critical point and exponents, or why the data do not collapse.
+
+    Example: `phasetheory locate monday.jsonl cluster-*.jsonl --netcdf merged.nc`
+    """
+    from rich.console import Console
+
+    from phasetheory.sweep import read_ledger
+    from phasetheory.sweep.locate import findings
+
+    with _errors("ledgers"), _plain_warnings():
+        data = read_ledger(*ledgers)
+        if threshold is not None and not threshold > 0:
+            raise ValueError(f"threshold={threshold}: a positive number of nats needed")
+        console = Console()
+        for finding in findings(data, threshold=threshold):
+            console.print(_table(finding))
+            console.print()
+    _write_netcdf(data, netcdf)
+
+
+def _table(finding: Any) -> Any:
+    """A table for the terminal; the reason alone where there is none."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not finding.rows:
+        return f"[bold]{escape(finding.title)}[/]\n{escape(finding.note)}"
+    table = Table(title=escape(finding.title), title_justify="left", title_style="bold")
+    for column in finding.columns:
+        table.add_column(escape(column))
+    for row in finding.rows:
+        table.add_row(*map(escape, row))
+    table.caption = escape(finding.note)
+    return table
+
+
+@contextmanager
+def _errors(argument: str) -> Iterator[None]:
+    """Bad input as a usage error, a full disk as a failure, both without a traceback."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=argument.upper()) from error
+    except OSError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Warnings as one line of text each, all of them."""
+
+    def show(message: Warning | str, *where: Any, **more: Any) -> None:
+        typer.echo(f"warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def _workers(number: int, scheduler: str | None) -> Iterator[None]:
+    """Work on this machine, or on a Dask cluster."""
+    from joblib import parallel_config
+
+    if scheduler is None:
+        with parallel_config(n_jobs=number):
+            yield
+        return
+    try:
+        client = import_module("distributed").Client
+    except ModuleNotFoundError:
+        raise ValueError("--scheduler needs Dask: pip install 'phasetheory[dask]'") from None
+    with client(scheduler), parallel_config(backend="dask"):
+        yield
+
+
+def _write_netcdf(data: Any, path: Path | None) -> None:
+    if path is not None:
+        temporary = path.with_name(f".{path.name}.new")
+        data.to_netcdf(temporary, engine="scipy")
+        os.replace(temporary, path)
+        typer.echo(f"wrote {path}")

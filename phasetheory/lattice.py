@@ -92,6 +92,44 @@ class GraphMetric:
 
 
 @dataclass(frozen=True, eq=False)
+class BondMetric:
+    """Distance between bonds of a lattice: that of the farther end from the nearer end of A."""
+
+    spins: "Lattice"
+
+    def distances(self, sites: Indices) -> NDArray[np.float64]:
+        """Distance of every bond from the nearest of the bonds `sites`, shape (n_bonds,).
+
+        Both ends of a bond at distance d lie within distance d of an end of one of `sites`.
+        """
+        assert self.spins.metric is not None
+        ends = self.spins.edges
+        from_spins = np.full(len(ends), np.inf)
+        for bond in sites:
+            near = self.spins.metric.distances(ends[bond])
+            np.minimum(from_spins, near[ends].max(axis=1), out=from_spins)
+        return from_spins
+
+    def block(self, centre: object, size: int) -> Indices:
+        """Return the one bond `centre`: its index, or its ends (i, j)."""
+        if size != 1:
+            raise ValueError(f"size={size}: on bonds A is one bond (size=1); larger A by mask")
+        n_bonds = len(self.spins.edges)
+        if isinstance(centre, int | np.integer) and 0 <= centre < n_bonds:
+            return np.array([centre], dtype=np.int64)
+        ends = np.sort(np.atleast_1d(np.asarray(centre)))
+        found = np.zeros(0, dtype=np.int64)
+        if ends.shape == (2,):
+            found = np.flatnonzero((self.spins.edges == ends).all(axis=1))
+        if found.size != 1:
+            raise ValueError(
+                f"centre={centre!r}: a bond index from 0 to {n_bonds - 1}, or the two sites (i, j)"
+                " of an edge, needed"
+            )
+        return found.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
 class Tripartition:
     """Three disjoint sets of sites: A to denoise, B its buffer, C the rest.
 
@@ -250,6 +288,27 @@ class Lattice:
             raise ValueError(f"n_sites={n_sites}: at least 1 needed")
         return cls(int(n_sites), np.zeros((0, 2), dtype=np.int64), None)
 
+    @classmethod
+    def of_bonds(cls, spins: "Lattice") -> "Lattice":
+        """Lattice whose sites are the edges of another, in their order.
+
+        Two bonds are neighbours where they share a spin. B of a tripartition with radius r holds
+        the other bonds with both ends within distance r of an end of A; a centre is a bond index
+        or the pair of its ends.
+
+        Args:
+            spins: The lattice that gives the bonds.
+
+        Returns:
+            The lattice of bonds, its positions the midpoints of bonds.
+        """
+        metric = None if spins.metric is None else BondMetric(spins)
+        places = spins.positions
+        if places is None and spins.shape is not None and len(spins.shape) == 2:
+            places = np.indices(spins.shape)[::-1].reshape(2, -1).T.astype(float)
+        middle = None if places is None else places[spins.edges].mean(axis=1)
+        return cls(len(spins.edges), _sharing_a_spin(spins), metric, positions=middle)
+
     def neighbours(self, site: int) -> Indices:
         """Sorted sites that share an edge with `site`."""
         i, j = self.edges[:, 0], self.edges[:, 1]
@@ -336,6 +395,19 @@ def _indices(name: str, region: ArrayLike) -> Indices:
     if sites[0] < 0 or counts.max() > 1:
         raise ValueError(f"{name}={given.tolist()[:8]}: indices must be >= 0 and distinct")
     return sites.astype(np.int64)
+
+
+def _sharing_a_spin(spins: Lattice) -> Indices:
+    """Pairs of bonds with a spin in common, sorted."""
+    bond = np.repeat(np.arange(len(spins.edges)), 2)
+    spin = spins.edges.ravel()
+    order = np.argsort(spin, kind="stable")
+    bond, spin = bond[order], spin[order]
+    pairs = [np.zeros((0, 2), dtype=np.int64)]
+    for step in range(1, int(np.bincount(spin).max(initial=0))):
+        same = spin[step:] == spin[:-step]
+        pairs.append(np.stack([bond[:-step][same], bond[step:][same]], axis=1))
+    return _sorted_edges(np.concatenate(pairs))
 
 
 def _sorted_edges(pairs: NDArray[np.int64]) -> Indices:

@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,7 @@ __all__ = [
     "cmi_map",
     "cmi_profiles",
     "cmi_times",
+    "dual_loops",
     "figure",
     "image_grid",
     "markov_lengths",
@@ -237,6 +239,55 @@ def chain_scatter(axes: Sequence[Axes], chains: xr.Dataset) -> None:
         panel.plot(ends, ends, color=COLOURS["black"], lw=0.8)
         panel.set(xscale="log", yscale="log", xlabel=f"{symbol[high]}  [nats]",
                   ylabel=f"{symbol[low]}  [nats]")  # fmt: skip
+
+
+def dual_loops(
+    axes: Axes,
+    shape: tuple[int, int],
+    walls: ArrayLike,
+    *,
+    wrong: ArrayLike | None = None,
+    open_faces: ArrayLike | None = None,
+) -> None:
+    """Bonds of an open grid drawn as walls: the dual lines that cross them.
+
+    Args:
+        axes: Where to draw.
+        shape: (rows, columns) of the spins.
+        walls: Probability that a bond is a wall (its two spins differ), 0 to 1, in the order of
+            `Lattice.grid(shape).edges`, shape (n_bonds,): the line is as dark.
+        wrong: Mask of bonds drawn in vermillion, twice as wide and at least half dark: a wrong
+            bond is an error whether it draws a wall or leaves one out. Shape (n_bonds,).
+        open_faces: Mask of faces marked with a dot, shape (rows - 1, columns - 1).
+
+    Raises:
+        ValueError: If `walls` does not have one entry a bond.
+    """
+    rows, columns = shape
+    row, column = np.indices(shape)
+    # Edges of a grid, sorted: from each site first to the right, then down.
+    across = np.stack([column + 0.5, row - 0.5, column + 0.5, row + 0.5], axis=-1)
+    below = np.stack([column - 0.5, row + 0.5, column + 0.5, row + 0.5], axis=-1)
+    ends = np.stack([across, below], axis=2)
+    exists = np.stack([column < columns - 1, row < rows - 1], axis=-1)
+    lines = ends[exists].reshape(-1, 2, 2)
+    weight = np.asarray(walls, dtype=float)
+    if weight.shape != (len(lines),):
+        raise ValueError(
+            f"walls has shape {weight.shape}: one entry for each of the {len(lines)} bonds of a"
+            f" {rows} x {columns} grid needed"
+        )
+    marked = np.zeros(len(lines), dtype=bool) if wrong is None else np.asarray(wrong, dtype=bool)
+    colours = np.zeros((len(lines), 4))
+    colours[marked, :3] = mpl.colors.to_rgb(COLOURS["vermillion"])
+    colours[:, 3] = np.where(marked, np.maximum(weight, 0.5), weight)
+    widths = np.where(marked, 2.0, 1.0)
+    axes.add_collection(LineCollection(list(lines), colors=colours, linewidths=widths))
+    if open_faces is not None:
+        r, c = np.nonzero(np.asarray(open_faces, dtype=bool))
+        axes.plot(c + 0.5, r + 0.5, ls="", marker="o", ms=2.2, mew=0, color=COLOURS["blue"])
+    axes.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.4, -0.6), aspect="equal")
+    axes.set(xticks=[], yticks=[])
 
 
 def image_grid(

@@ -34,6 +34,9 @@ MODELS = {
         pt.Lattice.chain(3), rng().dirichlet(np.ones(27)).reshape((3,) * 3)
     ),
     "Ising": lambda: pt.Ising(GRAPH, coupling=[0.6, -0.4, 0.8, 0.5], field=[0.2, 0.0, -0.5, 0.1]),
+    "LoopEnsemble": lambda: pt.LoopEnsemble(GRAPH),
+    "LoopEnsemble of domain walls": lambda: pt.LoopEnsemble(pt.Lattice.grid((2, 2)), 0.4),
+    "LoopEnsemble of both signs": lambda: pt.LoopEnsemble(GRAPH, [0.6, -0.4, 0.8, 0.5]),
     "CurieWeiss": lambda: pt.CurieWeiss(4, coupling=1.2),
     "CurieWeiss branch": lambda: pt.CurieWeiss(4, coupling=1.2, branch=-1),
     "repetition code": lambda: pt.CurieWeiss(4, coupling=math.inf),
@@ -46,6 +49,13 @@ MODELS = {
     "GaussianMixture of two": lambda: pt.GaussianMixture.symmetric(CHAIN, 0.8, 0.5),
     "GaussianMixture of three": lambda: pt.GaussianMixture(
         CHAIN, rng().normal(size=(3, 4)), [0.3, 0.8, 0.1], weights=[0.2, 0.5, 0.3]
+    ),
+    "Hierarchy": lambda: pt.Hierarchy(2, eigenvalue=0.7),
+    "Hierarchy q=3": lambda: pt.Hierarchy(1, branching=3, q=3, eigenvalue=-0.4),
+    "Hierarchy of a given root": lambda: pt.Hierarchy(2, eigenvalue=0.7, root=1),
+    "BoundaryIsing": lambda: pt.BoundaryIsing(GRAPH, 0.6, 0.8, side=[0, 1]),
+    "LabelledTable": lambda: pt.LabelledTable(
+        pt.Lattice.chain(3), rng().dirichlet(np.ones(16)).reshape((2,) * 4)
     ),
     "empirical law": lambda: pt.GaussianMixture.empirical(rng().normal(size=(5, 4)), CHAIN),
 }

@@ -3,6 +3,7 @@
 from phasetheory.information.conditional import cmi, mutual_information
 from phasetheory.information.gap import enumerate_outputs, locality_gap
 from phasetheory.information.labels import cmi_given_label, label_information, label_posterior
+from phasetheory.information.sectors import sector_information
 
 __all__ = [
     "cmi",
@@ -12,4 +13,5 @@ __all__ = [
     "label_posterior",
     "locality_gap",
     "mutual_information",
+    "sector_information",
 ]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasetheory.estimate import Estimate
+from phasetheory.information.batches import over_samples
 from phasetheory.information.cavity import noisy_divergence
 from phasetheory.lattice import Region, Tripartition
 from phasetheory.noisy import NoisyLaw
@@ -102,8 +103,10 @@ def cmi(
                 f" {law.noise.name} noise on regions of {_largest(several)} sites, or none within"
                 " its size limit; use method='cavity'"
             )
-        _, y = law.sample(n_samples, rng=rng)
-        terms = (_plain_terms if method == "plain" else _cavity_terms)(law, y, several)
+        of_samples = _plain_terms if method == "plain" else _cavity_terms
+        terms = over_samples(
+            law, lambda y: np.array(of_samples(law, y, several)), n_samples, rng=rng
+        )
         results = [
             # Nothing to sample where C is empty.
             Estimate.from_samples(row, quantity=_QUANTITY)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasetheory.estimate import Estimate
+from phasetheory.information.batches import over_samples
 from phasetheory.lattice import Region, Tripartition
 from phasetheory.noise import Gaussian
 from phasetheory.noisy import NoisyLaw
@@ -74,8 +75,8 @@ def locality_gap(
         y, weight = outputs
         value = float(weight @ _squares(law, parts, y, scale))
         return Estimate(value, unit=unit, quantity=quantity)
-    _, y = law.sample(n_samples, rng=rng)
-    return Estimate.from_samples(_squares(law, parts, y, scale), unit=unit, quantity=quantity)
+    squares = over_samples(law, lambda y: _squares(law, parts, y, scale), n_samples, rng=rng)
+    return Estimate.from_samples(squares, unit=unit, quantity=quantity)
 
 
 def enumerate_outputs(

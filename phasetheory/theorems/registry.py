@@ -14,6 +14,7 @@ from phasetheory.theorems.nishimori import NISHIMORI
 from phasetheory.theorems.processing import DATA_PROCESSING, MARKOV_NETWORKS
 from phasetheory.theorems.recovery_bound import RECOVERY_BOUND
 from phasetheory.theorems.relation import Relation, Theorem
+from phasetheory.theorems.speciation import SPECIATION
 
 __all__ = ["THEOREMS", "Verification", "verify"]
 
@@ -28,6 +29,7 @@ THEOREMS: dict[str, Theorem] = {
         DATA_PROCESSING,
         MARKOV_NETWORKS,
         NISHIMORI,
+        SPECIATION,
         GIRSANOV,
     )
 }

@@ -11,6 +11,7 @@ from phasetheory.lattice import Lattice, Tripartition
 from phasetheory.models.gaussian_field import GaussianField
 from phasetheory.models.gaussian_mixture import GaussianMixture
 from phasetheory.models.ising import Ising
+from phasetheory.models.labelled_table import LabelledTable
 from phasetheory.models.table import Table
 from phasetheory.noise import BitFlip, Erasure, Gaussian, Noise
 from phasetheory.noisy import NoisyLaw
@@ -89,6 +90,24 @@ def pair(correlation: float) -> Table:
     """Two spins with p(a, b) = (1 + correlation a b)/4."""
     ab = np.outer([-1.0, 1.0], [-1.0, 1.0])
     return Table(Lattice.chain(2), (1.0 + correlation * ab) / 4.0)
+
+
+def parity_pair(correlation: float) -> LabelledTable:
+    """Two spins labelled by their product, which neither of them alone knows anything about."""
+    return LabelledTable.by(pair(correlation), lambda x: (x.prod(axis=1) > 0).astype(int))
+
+
+def labelled_table(n: int, q: int, n_labels: int, seed: int) -> LabelledTable:
+    """Mixture of product laws, one a label, blurred with a random law of label and data."""
+    rng = np.random.default_rng(seed)
+    joint = np.empty((n_labels,) + (q,) * n)
+    for label in range(n_labels):
+        law = np.ones(())
+        for site in rng.dirichlet(np.full(q, 0.5), n):
+            law = np.multiply.outer(law, site)
+        joint[label] = law / n_labels
+    blur = rng.dirichlet(np.full(joint.size, 0.3)).reshape(joint.shape)
+    return LabelledTable(Lattice.chain(n), 0.9 * joint + 0.1 * blur)
 
 
 def neighbour_field(lattice: Lattice, mass: float) -> GaussianField:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["locate_transition"]
+__all__ = ["crossing_time", "grid_cell", "landmarks", "locate_transition", "spread"]
 
 Floats = NDArray[np.float64]
 
@@ -53,14 +53,14 @@ def locate_transition(
     stderr = scan["cmi_stderr"].transpose("t", "radius").values
     columns = []
     for k in range(value.shape[1]):
-        best = _landmarks(t, value[:, k], threshold)
-        spread = np.zeros(3)
+        best = landmarks(t, value[:, k], threshold)
+        scatter = np.zeros(3)
         if (stderr[:, k] > 0).any():
             draws = value[:, k] + stderr[:, k] * rng.standard_normal((n_resamples, t.size))
-            marks = np.array([_landmarks(t, draw, threshold)[:3] for draw in draws], dtype=float)
-            spread = _spread(marks)
-        cells = np.array([_cell(t, place) for place in best[:3]]) / np.sqrt(12.0)
-        columns.append((*best, *np.hypot(cells, spread)))
+            marks = np.array([landmarks(t, draw, threshold)[:3] for draw in draws], dtype=float)
+            scatter = spread(marks)
+        cells = np.array([grid_cell(t, place) for place in best[:3]]) / np.sqrt(12.0)
+        columns.append((*best, *np.hypot(cells, scatter)))
     names = (
         "t_peak",
         "window_start",
@@ -85,7 +85,7 @@ def locate_transition(
     return data
 
 
-def _landmarks(
+def landmarks(
     t: Floats, value: Floats, threshold: float | None
 ) -> tuple[float, float, float, float, float, bool]:
     """Peak time, window start and end, peak value, threshold, whether the window is open."""
@@ -103,17 +103,17 @@ def _landmarks(
     if not above.size:
         return peak_t, np.nan, np.nan, peak, level, False
     first, last = int(above[0]), int(above[-1])
-    start = _crossing(t, value, level, first - 1) if first > 0 else float(t[0])
-    end = _crossing(t, value, level, last) if last < t.size - 1 else float(t[-1])
+    start = crossing_time(t, value, level, first - 1) if first > 0 else float(t[0])
+    end = crossing_time(t, value, level, last) if last < t.size - 1 else float(t[-1])
     return peak_t, start, end, peak, level, first == 0 or last == t.size - 1
 
 
-def _crossing(t: Floats, value: Floats, level: float, i: int) -> float:
+def crossing_time(t: Floats, value: Floats, level: float, i: int) -> float:
     """Where the segment from i to i + 1 passes the level."""
     return float(t[i] + (level - value[i]) / (value[i + 1] - value[i]) * (t[i + 1] - t[i]))
 
 
-def _cell(t: Floats, place: float) -> float:
+def grid_cell(t: Floats, place: float) -> float:
     """Spacing of the time grid around a place; NaN for NaN."""
     if np.isnan(place):
         return float("nan")
@@ -121,7 +121,7 @@ def _cell(t: Floats, place: float) -> float:
     return float(t[i] - t[i - 1])
 
 
-def _spread(marks: Floats) -> Floats:
+def spread(marks: Floats) -> Floats:
     """Standard deviation over resamples of each landmark that exists in at least half of them."""
     found = np.isfinite(marks)
     return np.array(

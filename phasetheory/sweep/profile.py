@@ -1,4 +1,4 @@
-"""Profiles of conditional mutual information over diffusion time and buffer radius."""
+"""Profiles of conditional mutual information in memory, over diffusion time and buffer radius."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,12 @@ from phasetheory.noisy import NoisyLaw
 from phasetheory.prior import Prior
 from phasetheory.seeds import seed_sequence
 
-__all__ = ["scan"]
+__all__ = ["profile"]
+
+KNOWN = "size, method and n_samples (ledger and stop for sweeps)"
 
 
-def scan(
+def profile(
     model: Prior,
     noise: Callable[[float], Noise],
     *,
@@ -32,31 +34,22 @@ def scan(
     rng: Any = None,
     **options: Any,
 ) -> xr.Dataset:
-    r"""Conditional mutual information :math:`I_t(A;C|B_r)` over times and radii.
+    """Conditional mutual information over times and radii, all at once and in memory.
 
     Args:
-        model: The clean law.
-        noise: Callable t -> noise, for example ``pt.Gaussian`` or
-            ``lambda t: pt.Gaussian(t, schedule)``.
-        t: Diffusion times in [0, 1], shape (n_t,), increasing.
-        radius: Buffer radii, shape (n_r,), increasing; or, where the lattice has no distance, a
-            mapping radius -> tripartition.
-        centre: Where A is, as for `Lattice.tripartition`; not used with a mapping.
-        rng: Generator or seed; each time gets a child of its own, so that the numbers do not
-            depend on how the work is spread.
-        **options: `size` (side of the block A), and `method` and `n_samples` of
-            :func:`phasetheory.cmi`.
+        model: See :func:`phasetheory.scan`, as for the rest.
+        noise: Callable t -> noise.
+        t: Times, shape (n_t,).
+        radius: Radii, shape (n_r,), or radius -> tripartition.
+        centre: Where A is.
+        rng: Generator or seed.
+        **options: `size`, `method`, `n_samples`.
 
     Returns:
-        Dataset over dims (t, radius): `cmi` and `cmi_stderr` in nats (stderr 0 where exact),
-        `cmi_n_effective` (infinite where exact), and `size_A`, `size_B`, `size_C` over radius.
-        Attributes record the model, the noise, the seed and the version.
+        Dataset over dims (t, radius), nats.
 
     Raises:
         ValueError: If times, radii or options do not fit, before any work starts.
-
-    Times run through joblib, in this process unless the caller says otherwise
-    (``with joblib.parallel_config(n_jobs=2): ...``); progress is shown on a terminal.
     """
     times = _increasing("t", t)
     if times[0] < 0 or times[-1] > 1:
@@ -64,7 +57,7 @@ def scan(
     size = options.pop("size", 1)
     unknown = set(options) - {"method", "n_samples"}
     if unknown:
-        raise ValueError(f"unknown options {sorted(unknown)}: size, method and n_samples are known")
+        raise ValueError(f"unknown options {sorted(unknown)}: {KNOWN} are known")
     if isinstance(radius, Mapping):
         radii = _increasing("radius", sorted(radius))
         parts = [radius[r] for r in sorted(radius)]

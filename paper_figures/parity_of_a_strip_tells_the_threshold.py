@@ -1,0 +1,105 @@
+"""What the syndrome of a surface code says of the parity beyond its end: ln 2, or nothing."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.special import entr
+
+import phasetheory as pt
+from paper_figures.style import COLOURS, TEXT, new_figure
+from phasetheory import plotting
+from phasetheory.models.syndromes import SyndromeEnsemble
+from phasetheory.transitions.crossing import crossings
+from phasetheory.transitions.curves import Curves
+from phasetheory.transitions.finite_size import collapse
+
+CLAIM = (
+    "The syndrome of a surface code knows the parity of the anyons that left by one of its sides "
+    "up to the threshold and forgets it beyond: curves of all sizes cross at p_c."
+)
+
+THRESHOLD = 0.10919
+"""Hasenbusch et al., arXiv:0803.0444."""
+
+FLIPS = (0.09, 0.095, 0.1, 0.104, 0.109, 0.114, 0.118, 0.124, 0.13)
+SAMPLES = {6: 8000, 8: 8000, 12: 8000, 16: 6000, 24: 4000, 32: 3000, 48: 800}
+
+
+def tasks(quick: bool) -> list[dict[str, Any]]:
+    """Every size at every flip probability."""
+    chosen = {4: 300, 6: 300, 8: 300} if quick else SAMPLES
+    return [
+        {"code": "distance L", "L": L, "p": p, "n_samples": n_samples, "seed": 100 * L + k}
+        for L, n_samples in chosen.items()
+        for k, p in enumerate(FLIPS)
+    ]
+
+
+def strip(L: int, p: float) -> tuple[SyndromeEnsemble, pt.Tripartition]:
+    """The surface code of distance L: L - 1 rows of L plaquettes with two open sides, and a cap.
+
+    The bonds of the left and right side and around the cap never flip: anyons leave downwards, or
+    upwards into the cap (row 0), whose parity is the declared hole. L flips in a column cross the
+    code unseen. (L rows would add a correction of order 1/L to every crossing.)
+    """
+    spins = pt.Lattice.grid((L + 1, L + 1))
+    row, column = np.divmod(spins.edges, L + 1)
+    shut = (column == 0).all(axis=1) | (column == L).all(axis=1) | (row == 0).all(axis=1)
+    prior = SyndromeEnsemble(spins, np.where(shut, 0.0, p), holes=[np.arange(L)])
+    return prior, pt.Tripartition(A=prior.parities, B=[], C=np.arange(L, L * L))
+
+
+def compute(task: dict[str, Any]) -> dict[str, Any]:
+    """Return ln 2 - H(parity | syndrome): their mutual information, a CMI with an empty buffer.
+
+    To it is added what the parity of a small code lacks of ln 2 on its own, L bonds deciding it,
+    so that the curves of small codes end at the same ln 2.
+    """
+    prior, parts = strip(task["L"], task["p"])
+    law = prior.noised(pt.BitFlip(t=0.0))
+    found = pt.cmi(law, parts, n_samples=task["n_samples"], rng=task["seed"])
+    even = (1.0 + (1.0 - 2.0 * task["p"]) ** task["L"]) / 2.0
+    missing = np.log(2.0) - float(entr([even, 1.0 - even]).sum())
+    return {"value": found.value + missing, "stderr": found.stderr}
+
+
+def plot(rows: list[dict[str, Any]]) -> Figure:
+    """Crossing on the left, collapse on the right."""
+    figure, (left, right) = new_figure(TEXT, 2.6, ncols=2)
+    sizes = sorted({row["L"] for row in rows})
+    p = np.array(sorted({row["p"] for row in rows}))
+    of = {(row["L"], row["p"]): row for row in rows}
+    value, error = (
+        np.array([[of[L, flip][key] for flip in p] for L in sizes]) for key in ("value", "stderr")
+    )
+    curves = Curves.from_arrays(sizes, p, value, stderr=error)
+    fit = collapse(curves, a=0.0)
+    points = fit.scaled()
+    for L, one, bar, colour in zip(sizes, value, error, plotting.sequence(len(sizes)), strict=True):
+        left.errorbar(p, one, bar, color=colour, marker="o", ms=2, label=f"$L={L}$")
+        own = points.where(points["size"] == L, drop=True)
+        right.errorbar(own["x"], own["y"], own["y_stderr"], color=colour, ls="", marker="o", ms=2)
+    x = np.linspace(float(points["x"].min()), float(points["x"].max()), 200)
+    right.plot(x, fit.master(x), color=COLOURS["black"], lw=0.7)
+    left.axvline(THRESHOLD, color=COLOURS["black"], ls=":", lw=0.7)
+    left.axhline(np.log(2.0), color=COLOURS["black"], ls=":", lw=0.7)
+    left.set(
+        xlabel="flip probability $p$",
+        ylabel=r"$\ln 2 - H(\mathrm{parity}|\mathrm{syndrome})$  [nats]",
+    )
+    left.legend(handlelength=1.0)
+    doubled = [(L, 2 * L) for L in sizes if 2 * L in sizes]
+    met = crossings(curves, pairs=doubled)
+    good = met["verdict"].values == "ok"
+    middle, spread = met["t_cross"].values[good], met["t_cross_stderr"].values[good]
+    height = met["height"].values[good]
+    left.errorbar(middle, height, xerr=spread, color=COLOURS["vermillion"], ls="", zorder=5)
+    left.set_title("dotted: ln 2, $p_c$ (arXiv:0803.0444); red: crossings of $L$, $2L$", fontsize=7)
+    right.set(xlabel=r"$(p-p_c)\,L^{1/\nu}$", ylabel="same  [nats]")
+    right.set_title(
+        f"$p_c={fit.t_c.value:.4f} \\pm {fit.t_c.stderr:.4f}$,"
+        f" $\\nu={fit.nu.value:.2f} \\pm {fit.nu.stderr:.2f}$ (no corrections)",
+        fontsize=7,
+    )
+    return figure
