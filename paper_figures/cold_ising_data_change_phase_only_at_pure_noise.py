@@ -29,7 +29,7 @@ TIMES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 RADII = (1, 2, 3, 4, 5)
 #: For bonds: T_c / T, and first and last time around the end of the data phase.
 BONDS = {0.0: (0.18, 0.26), 0.25: (0.18, 0.26), 0.5: (0.18, 0.28), 0.7: (0.19, 0.31),
-         0.85: (0.2, 0.36), 0.95: (0.26, 0.5)}  # fmt: skip
+         0.85: (0.2, 0.36), 0.95: (0.26, 0.42)}  # fmt: skip
 ROWS, POINTS, SAMPLES = (6, 12), 9, 10000
 #: At infinite temperature: arXiv:0803.0444.
 NISHIMORI = 2 * 0.10919
