@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phasetheory.circuits import Circuit, CircuitRun, reverse_circuit
     from phasetheory.estimate import Estimate
     from phasetheory.images import load_images, load_labels
     from phasetheory.information import (
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "circuits": ("Circuit", "CircuitRun", "reverse_circuit"),
     "estimate": ("Estimate",),
     "images": ("load_images", "load_labels"),
     "information": (
@@ -109,6 +111,8 @@ __all__ = [
     "THEOREMS",
     "BitFlip",
     "BoundaryIsing",
+    "Circuit",
+    "CircuitRun",
     "Collapse",
     "CurieWeiss",
     "Curves",
@@ -152,6 +156,7 @@ __all__ = [
     "mixture_windows",
     "mutual_information",
     "recovery",
+    "reverse_circuit",
     "root_overlap",
     "root_times",
     "scan",

@@ -20,6 +20,7 @@ LAYERS = [
     {"neural"},
     {"plotting", "scaling_plots"},
     {"theorems", "transitions", "sweep"},
+    {"circuits"},
     {"recoveries"},
     {"information"},
     {"sampling"},

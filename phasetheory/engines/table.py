@@ -12,6 +12,7 @@ from phasetheory._kernels.table import evidence_and_marginals
 __all__ = [
     "MAX_TABLE_BYTES",
     "check_size",
+    "divergence",
     "entropy",
     "log_evidence",
     "noisy_marginal",
@@ -93,3 +94,10 @@ def noisy_marginal(p: Floats, channels: Sequence[Floats], region: NDArray[np.boo
 def entropy(p: Floats) -> float:
     """Discrete entropy -sum p log p of a table, nats."""
     return float(-xlogy(p, p).sum())
+
+
+def divergence(p: Floats, q: Floats) -> float:
+    """KL(p || q) of two tables with equal sums, nats: a sum of terms p (d - 1 - log d) >= 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_ratio = np.where(p > 0, np.log(q) - np.log(p), 0.0)
+    return float(np.where(p > 0, p * (np.expm1(log_ratio) - log_ratio), q).sum())

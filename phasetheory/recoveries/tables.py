@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasetheory.engines.table import check_size
+from phasetheory.engines.table import check_size, divergence
 from phasetheory.estimate import Estimate
 from phasetheory.lattice import Tripartition
 from phasetheory.models.table import Table
@@ -106,12 +106,12 @@ def recover_table(law: NoisyLaw, parts: Tripartition, noise: Noise | ArrayLike) 
     joint = channel[:, :, None, None] * p[None]
     local = inverse[..., None] * noisy[:, None]
     numbers = {
-        "kl": _divergence(p, recovered),
+        "kl": divergence(p, recovered),
         "tv": 0.5 * float(np.abs(p - recovered).sum()),
         "fidelity": float(np.sqrt(p * recovered).sum()),
         "cmi_before": table_cmi(p),
         "cmi_after": table_cmi(noisy),
-        "posterior_kl": _divergence(joint, local),
+        "posterior_kl": divergence(joint, local),
     }
     units = {"tv": "1", "fidelity": "1"}
     return Recovery(
@@ -126,11 +126,4 @@ def table_cmi(p: Floats) -> float:
     """I(A;C|B) of a table p(a, b, c), as a sum of non-negative terms, nats."""
     with np.errstate(invalid="ignore", divide="ignore"):
         markov = p.sum(axis=2)[:, :, None] * p.sum(axis=0)[None] / p.sum(axis=(0, 2))[None, :, None]
-    return _divergence(p, np.nan_to_num(markov))
-
-
-def _divergence(p: Floats, q: Floats) -> float:
-    """KL(p || q) of two tables with equal sums, every term p (d - 1 - log d) >= 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_ratio = np.where(p > 0, np.log(q) - np.log(p), 0.0)
-    return float(np.where(p > 0, p * (np.expm1(log_ratio) - log_ratio), q).sum())
+    return divergence(p, np.nan_to_num(markov))
