@@ -107,12 +107,17 @@ class Circuit:
         """Number of gates, K times the number of blocks."""
         return self.n_steps * len(self.blocks)
 
+    @property
+    def simultaneous(self) -> bool:
+        """Whether all gates of a step read the data before it."""
+        return isinstance(self.order, str) and self.order == "simultaneous"
+
     def layers(self, step: int) -> tuple[Layer, ...]:
         """Layers of a step, in the order in which they are applied."""
         gates = self._gates(float(self.radius[step]))
+        if self.simultaneous:
+            return (gates,)
         if isinstance(self.order, str):
-            if self.order == "simultaneous":
-                return (gates,)
             if self.order == "layers":
                 return self._coloured(float(self.radius[step]))
             turns = np.arange(len(gates))

@@ -102,7 +102,7 @@ class ForwardPath:
             for layer in self.circuit.layers(step):
                 for gate in layer:
                     listed.append((step, gate, done.copy()))
-                    if self.circuit.order != "simultaneous":
+                    if not self.circuit.simultaneous:
                         done[gate.A] = True
             yield from listed if backward else reversed(listed)
 

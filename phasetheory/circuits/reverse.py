@@ -75,7 +75,7 @@ def reverse_circuit(
         return run_gaussian(model, noise, circuit, terms=terms, progress=progress)
     path = ForwardPath(model, noise, circuit)
     empty = np.zeros(0)
-    if circuit.order == "simultaneous":
+    if circuit.simultaneous:
         output, found, cmi = run_simultaneous(path, progress=progress), empty, empty
     else:
         run = run_table(path, terms=terms, progress=progress)
