@@ -7,7 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from phasetheory.circuits import Circuit, CircuitRun, reverse_circuit
+    from phasetheory.circuits import (
+        Circuit,
+        CircuitRun,
+        Converse,
+        cone_bound,
+        envelope,
+        reverse_circuit,
+        sufficient_radii,
+    )
     from phasetheory.estimate import Estimate
     from phasetheory.images import load_images, load_labels
     from phasetheory.information import (
@@ -57,7 +65,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "circuits": ("Circuit", "CircuitRun", "reverse_circuit"),
+    "circuits": (
+        "Circuit",
+        "CircuitRun",
+        "Converse",
+        "cone_bound",
+        "envelope",
+        "reverse_circuit",
+        "sufficient_radii",
+    ),
     "estimate": ("Estimate",),
     "images": ("load_images", "load_labels"),
     "information": (
@@ -114,6 +130,7 @@ __all__ = [
     "Circuit",
     "CircuitRun",
     "Collapse",
+    "Converse",
     "CurieWeiss",
     "Curves",
     "Divergence",
@@ -139,8 +156,10 @@ __all__ = [
     "cmi",
     "cmi_given_label",
     "collapse",
+    "cone_bound",
     "crossings",
     "diverging_length",
+    "envelope",
     "extrapolate_crossings",
     "fit_window_ends",
     "forward_backward",
@@ -162,6 +181,7 @@ __all__ = [
     "scan",
     "sector_information",
     "speciation_window",
+    "sufficient_radii",
     "verify",
 ]
 

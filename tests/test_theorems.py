@@ -52,7 +52,20 @@ def find(rows: list[Relation], relation: str, instance: str | None = None) -> Re
 def test_registry_holds():
     result = verified()
     assert result.ok, result.failures
-    assert list(result.theorems) == ["T1", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T12"]
+    assert list(result.theorems) == [
+        "T1",
+        "T2",
+        "T3",
+        "T4",
+        "T5",
+        "T6",
+        "T7",
+        "T8",
+        "T9",
+        "T10",
+        "T11",
+        "T12",
+    ]
     assert all(row.holds for row in result.rows)
     assert all(result.controls.values())
 

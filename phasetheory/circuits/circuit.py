@@ -207,7 +207,7 @@ def _disjoint_layers(gates: Layer, n_sites: int) -> tuple[Layer, ...]:
     for index, gate in enumerate(gates):
         for site in np.concatenate([gate.A, gate.B]).tolist():
             touching[site].append(index)
-    graph = nx.Graph()
+    graph: nx.Graph[int] = nx.Graph()
     graph.add_nodes_from(range(len(gates)))
     for sharing in touching:
         graph.add_edges_from((a, b) for i, a in enumerate(sharing) for b in sharing[:i])

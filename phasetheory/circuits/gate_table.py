@@ -53,9 +53,9 @@ def local_bayes(joint: Floats, channel: Floats, block_size: int) -> LocalBayes:
         channel: Noise of one site, shape (s, s).
         block_size: Number of sites in A.
     """
-    whole = np.eye(1)
+    whole: Floats = np.eye(1)
     for _ in range(block_size):
-        whole = np.kron(whole, channel)
+        whole = np.asarray(np.kron(whole, channel), dtype=float)
     size, n_buffers = len(whole), joint.size // len(whole)
     check_size(float(n_buffers) * size**2, "a recovery gate", "take a smaller window or block")
     local, recovery = np.empty((n_buffers, size)), np.empty((n_buffers, size, size))

@@ -52,7 +52,10 @@ class CircuitRun:
     @property
     def triangle_bound(self) -> float:
         """The weaker bound on TV, the sum of sqrt(term/2); often above 1."""
-        return float(np.sqrt(self.terms / 2.0).sum()) if self.terms.size else float("nan")
+        if not self.terms.size:
+            return float("nan")
+        # Rounding can push a term that vanishes below zero.
+        return float(np.sqrt(np.maximum(self.terms, 0.0) / 2.0).sum())
 
     @property
     def step_terms(self) -> Floats:

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from phasetheory.theorems.buffer_radius import RADIUS
+from phasetheory.theorems.composition import COMPOSITION
+from phasetheory.theorems.converse import CONVERSE
 from phasetheory.theorems.debruijn import DE_BRUIJN
 from phasetheory.theorems.girsanov import GIRSANOV
 from phasetheory.theorems.locality import BEST_LOCAL_SCORE, GAP_AND_CMI
@@ -23,6 +26,9 @@ THEOREMS: dict[str, Theorem] = {
     theorem.key: theorem
     for theorem in (
         RECOVERY_BOUND,
+        COMPOSITION,
+        RADIUS,
+        CONVERSE,
         BEST_LOCAL_SCORE,
         DE_BRUIJN,
         GAP_AND_CMI,
