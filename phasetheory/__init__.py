@@ -121,7 +121,7 @@ _HOMES = {
     "transitions.speciation": ("label_curves", "speciation_window"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_SUBMODULES = ("plotting", "sampling", "scaling_plots", "schedules")
+_SUBMODULES = ("neural", "plotting", "sampling", "scaling_plots", "schedules")
 
 __all__ = [
     "THEOREMS",
