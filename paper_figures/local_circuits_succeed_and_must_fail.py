@@ -97,7 +97,8 @@ def plot(rows: list[dict[str, Any]]) -> Figure:
             _failure(failure, ORDERED[name][0], own, COLOURS[colour])
     success.axhline(TARGET, color="black", lw=0.6, ls=":")
     success.set(
-        yscale="log", ylim=(1e-9, 30), xlabel="buffer radius $r$", ylabel="KL  [nats] (circles), TV (squares)",
+        yscale="log", ylim=(1e-9, 30), xlabel="buffer radius $r$",
+        ylabel="KL  [nats] (circles), TV (squares)",
         title="disordered (legend: rates of KL, TV; T3's $r$, enough)",
     )  # fmt: skip
     success.legend(loc="lower left")

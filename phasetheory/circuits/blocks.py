@@ -29,7 +29,7 @@ def partition(lattice: Lattice, block: int | Sequence[Any]) -> tuple[Indices, ..
         ValueError: If the side does not fit the lattice, or blocks repeat or omit a site.
     """
     n = lattice.n_sites
-    if isinstance(block, (int, np.integer)) and not isinstance(block, bool):
+    if isinstance(block, int | np.integer):
         if block == 1:
             return tuple(np.array([site]) for site in range(n))
         if lattice.shape is None or not 1 <= block <= max(lattice.shape):

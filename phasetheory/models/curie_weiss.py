@@ -222,7 +222,7 @@ class CurieWeiss(Model):
         """Independent or identical spins: noise entropy plus what is learnt about the bits."""
         if (sigma == 0).any() or self.coupling not in (0, np.inf):
             return None
-        noise = float((0.5 * np.log(2.0 * np.pi * np.e) + np.log(sigma)).sum())
+        noise = float((0.5 * (1.0 + np.log(2.0 * np.pi)) + np.log(sigma)).sum())
         amplitude = alpha / sigma
         if self.coupling == 0:
             return noise + float((np.log(2.0) - binary_entropy_loss(amplitude)).sum())

@@ -184,7 +184,7 @@ class GaussianField(Model):
         alpha, sigma = _scales(noise, self.lattice.n_sites)
         log_dets = self.covariance.noisy_log_dets(alpha, sigma, regions)
         sizes = np.array([int(r.sum()) for r in regions])
-        return np.asarray(0.5 * log_dets + 0.5 * sizes * np.log(2.0 * np.pi * np.e))
+        return np.asarray(0.5 * log_dets + 0.5 * sizes * (1.0 + np.log(2.0 * np.pi)))
 
     def noisy_covariance(self, noise: Noise, region: NDArray[np.int64]) -> Floats:
         """Covariance of y on the m sites of a region, shape (m, m)."""
