@@ -16,6 +16,9 @@ if TYPE_CHECKING:
         reverse_circuit,
         sufficient_radii,
     )
+    from phasetheory.circuits.comparison import error_against_cost
+    from phasetheory.circuits.falls import circuit_falls
+    from phasetheory.circuits.hybrid import HybridSchedule, hybrid_schedule
     from phasetheory.estimate import Estimate
     from phasetheory.images import load_images, load_labels
     from phasetheory.information import (
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
         markov_length,
     )
     from phasetheory.transitions.mixture_scaling import fit_window_ends, mixture_windows
+    from phasetheory.transitions.phases import SamePhase, same_phase
     from phasetheory.transitions.reconstruction import census_overlap, root_overlap
     from phasetheory.transitions.root_threshold import kesten_stigum, root_times
     from phasetheory.transitions.round_trip import forward_backward
@@ -74,6 +78,9 @@ _HOMES = {
         "reverse_circuit",
         "sufficient_radii",
     ),
+    "circuits.comparison": ("error_against_cost",),
+    "circuits.falls": ("circuit_falls",),
+    "circuits.hybrid": ("HybridSchedule", "hybrid_schedule"),
     "estimate": ("Estimate",),
     "images": ("load_images", "load_labels"),
     "information": (
@@ -115,6 +122,7 @@ _HOMES = {
         "markov_length",
     ),
     "transitions.mixture_scaling": ("fit_window_ends", "mixture_windows"),
+    "transitions.phases": ("SamePhase", "same_phase"),
     "transitions.reconstruction": ("census_overlap", "root_overlap"),
     "transitions.root_threshold": ("kesten_stigum", "root_times"),
     "transitions.round_trip": ("forward_backward",),
@@ -141,18 +149,21 @@ __all__ = [
     "GaussianField",
     "GaussianMixture",
     "Hierarchy",
+    "HybridSchedule",
     "Ising",
     "LabelledTable",
     "Lattice",
     "LoopEnsemble",
     "NoisyLaw",
     "Recovery",
+    "SamePhase",
     "SyndromeEnsemble",
     "Table",
     "Tripartition",
     "census_overlap",
     "chain_cmi",
     "chain_markov_length",
+    "circuit_falls",
     "cmi",
     "cmi_given_label",
     "collapse",
@@ -160,9 +171,11 @@ __all__ = [
     "crossings",
     "diverging_length",
     "envelope",
+    "error_against_cost",
     "extrapolate_crossings",
     "fit_window_ends",
     "forward_backward",
+    "hybrid_schedule",
     "kesten_stigum",
     "label_curves",
     "label_information",
@@ -178,6 +191,7 @@ __all__ = [
     "reverse_circuit",
     "root_overlap",
     "root_times",
+    "same_phase",
     "scan",
     "sector_information",
     "speciation_window",

@@ -1,4 +1,4 @@
-"""Commands: `phasetheory report`, `verify`, `scan` and `locate`."""
+"""Commands: `phasetheory report`, `verify`, `scan`, `locate` and `denoise`."""
 
 import json
 import os
@@ -41,6 +41,29 @@ radius = [0, 1, 2]
 batches = 16               # most batches a task gets
 target_stderr = 2e-3       # enough, in nats
 seconds = 600              # start no batch after ten minutes
+"""
+
+#: What `phasetheory denoise --help` teaches with; the tests run it.
+DENOISE_EXAMPLE = """\
+times = { start = 1.0, stop = 0.0, num = 21 }    # from noise to data
+
+[model]                    # any list of values is an axis of the grid
+name = "Ising"
+size = 3
+coupling = [0.3, 0.8]
+
+[noise]
+name = "BitFlip"           # its t are the times
+
+[[circuit]]                # buffer radii against each other
+radius = [0, 1, inf]       # inf: global gates
+order = "layers"           # or random, raster, simultaneous
+
+[[circuit]]                # the cheapest schedule with TV <= tolerance
+schedule = "hybrid"
+radius = [0, 1]            # what it may choose from, beside global
+tolerance = [0.2, 0.05]
+shift = [0, 3]             # its window as chosen, and 3 steps too late
 """
 
 app = typer.Typer(
@@ -230,6 +253,60 @@ def locate(
             console.print(_table(finding))
             console.print()
     _write_netcdf(data, netcdf)
+
+
+@app.command(
+    help=f"""Undo noise with circuits of local gates, and say how far from the data they end.
+
+    CONFIG is a small TOML file:
+
+    ```toml
+{indent(DENOISE_EXAMPLE, "    ")}    ```
+
+    Exact on discrete models of few sites (2^25 states; erasure has a third symbol) and on Gaussian
+    fields: KL, TV and the bound T2. Anything larger is sampled (`n_samples = 1000`); then the
+    correlation of neighbours is compared with that of the data.
+
+    Cost counts the sites that all gates read. A star marks the Pareto front: no other circuit of
+    that model has less error at the same or a lower cost. What is local is the light cone, not the
+    radius: a raster sweep of radius 1 reaches across the lattice.
+
+    Finished circuits are added to a file; stop the command whenever you like, and started again it
+    goes on.
+    """
+)
+def denoise(
+    config: Annotated[Path, typer.Argument(help="TOML file.")],
+    results: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="File of finished circuits, in place of the config's."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write all results, .nc or .json.")
+    ] = None,
+) -> None:
+    """Run reverse circuits; the text above is its help."""
+    from rich.console import Console
+
+    from phasetheory.sweep.denoise import denoise as run
+    from phasetheory.sweep.denoise_config import read_denoise_config
+    from phasetheory.sweep.denoise_table import finding, write_denoised
+
+    with _errors("config"), _plain_warnings():
+        if out is not None and out.suffix not in (".nc", ".json"):
+            raise ValueError(f"out={str(out)!r}: a name that ends with .nc or .json needed")
+        settings = read_denoise_config(config)
+        book = results or settings.results
+        try:
+            data = run(settings.tasks, book)
+        except KeyboardInterrupt:
+            typer.echo(f"stopped; {book} keeps what is done, start again to go on", err=True)
+            raise typer.Exit(130) from None
+        Console().print(_table(finding(data)))
+        typer.echo(f"{book}: {data.sizes['task']} circuits")
+        if out is not None:
+            write_denoised(data, out)
+            typer.echo(f"wrote {out}")
 
 
 def _table(finding: Any) -> Any:

@@ -16,7 +16,11 @@ from phasetheory.sweep.describe import canonical
 from phasetheory.sweep.locate import findings
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = sorted((ROOT / "docs" / "configs").glob("*.toml"))
+CONFIGS = sorted(
+    path
+    for path in (ROOT / "docs" / "configs").glob("*.toml")
+    if not path.stem.startswith("denoise_")
+)
 
 CODE = """
 [model]

@@ -69,7 +69,7 @@ class Circuit:
         >>> circuit = Circuit(Lattice.chain(7), times=[1.0, 0.5, 0.0], radius=1)
         >>> [[gate.A.tolist() for gate in layer] for layer in circuit.layers(0)]
         [[[0], [3], [6]], [[1], [4]], [[2], [5]]]
-        >>> circuit.light_cones().sum(axis=1).max(), circuit.depth, circuit.cost
+        >>> int(circuit.light_cones().sum(axis=1).max()), circuit.depth, circuit.cost
         (7, 6, 38)
     """
 

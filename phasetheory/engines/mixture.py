@@ -160,7 +160,7 @@ def two_component_entropy(separation: Floats, variances: Floats, weights: Floats
     Returns:
         Nats.
     """
-    gaussian = 0.5 * float(np.log(2.0 * np.pi * np.e * variances).sum())
+    gaussian = 0.5 * float((1.0 + np.log(2.0 * np.pi * variances)).sum())
     if weights.size == 1:
         return gaussian
     distance = np.sqrt((np.square(separation) / variances).sum())
