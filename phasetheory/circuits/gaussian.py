@@ -28,6 +28,7 @@ from phasetheory.noise import Gaussian, Noise
 __all__ = ["run_gaussian"]
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 #: Draws behind the total variation distance.
@@ -60,37 +61,59 @@ class GaussianPath:
                 f"circuit is made for {circuit.lattice.n_sites} sites: the model has"
                 f" {model.lattice.n_sites}"
             )
-        levels = [noise(float(t)) for t in circuit.times]
-        if not all(isinstance(level, Gaussian) and level.n_sites is None for level in levels):
-            raise ValueError(
-                f"{levels[0].name} noise on a Gaussian field: Gaussian noise with the same t on"
-                " every site needed"
-            )
+        levels = []
+        for level in (noise(float(t)) for t in circuit.times):
+            if not isinstance(level, Gaussian) or level.n_sites is not None:
+                raise ValueError(
+                    f"{level.name} noise on a Gaussian field: Gaussian noise with the same t on"
+                    " every site needed"
+                )
+            levels.append(level)
         self.circuit, self.n_sites = circuit, model.lattice.n_sites
         sites = np.arange(self.n_sites)
         self.clean = model.noisy_covariance(Gaussian(0.0), sites)
+        spectrum = np.linalg.eigvalsh(self.clean)
+        if not spectrum[0] > self.n_sites * np.finfo(float).eps * spectrum[-1]:
+            raise ValueError(
+                "the data have no density (singular covariance, eigenvalues from"
+                f" {spectrum[0]:.3g} to {spectrum[-1]:.3g}), so that KL is infinite: add white"
+                " noise to the field"
+            )
         self._scales = [(float(level.alpha), float(level.sigma)) for level in levels]
         steps = [early.increment(late) for late, early in pairwise(levels)]
         self.increments = [(float(step.alpha), float(step.sigma)) for step in steps]
 
-    def covariance(self, step: int, done: Mask) -> Floats:
-        """Of the half-finished law: sites done at times[step + 1], the others at times[step]."""
-        late, early = self._scales[step], self._scales[step + 1]
-        alpha, sigma = (np.where(done, e, t) for e, t in zip(early, late, strict=True))
-        return np.asarray(alpha[:, None] * self.clean * alpha + np.diag(sigma**2))
+    def covariance(self, step: int, done: Mask, sites: Indices | None = None) -> Floats:
+        """Of the half-finished law: sites done at times[step + 1], the others at times[step].
 
-    def gate(self, step: int, gate: Gate, law: Floats) -> Linear:
-        """The gate's linear map, from the covariance of the law before its noise."""
-        block = law[np.ix_(gate.A, gate.A)]
-        weights = np.zeros((gate.A.size, gate.B.size))
-        if gate.B.size:
-            cross = law[np.ix_(gate.A, gate.B)]
-            weights = np.linalg.solve(law[np.ix_(gate.B, gate.B)], cross.T).T
-            block = block - weights @ cross.T
+        Args:
+            step: The step.
+            done: Shape (n_sites,).
+            sites: Those wanted; all by default.
+        """
+        wanted = np.arange(self.n_sites) if sites is None else sites
+        late, early = self._scales[step], self._scales[step + 1]
+        alpha, sigma = (np.where(done[wanted], e, t) for e, t in zip(early, late, strict=True))
+        clean = self.clean if sites is None else self.clean[np.ix_(wanted, wanted)]
+        return np.asarray(alpha[:, None] * clean * alpha + np.diag(sigma**2))
+
+    def gate(self, step: int, gate: Gate, done: Mask) -> Linear:
+        """The gate's linear map, from the covariance of the law before its noise.
+
+        Args:
+            step: The step.
+            gate: A and B.
+            done: Sites at times[step + 1] before the noise, those of A among them.
+        """
+        m = gate.A.size
+        law = self.covariance(step, done, np.concatenate(gate))
+        block, cross = law[:m, :m], law[:m, m:]
+        weights = np.asarray(np.linalg.solve(law[m:, m:], cross.T).T, dtype=float)
+        local = np.asarray(block - weights @ cross.T)
         a, b = self.increments[step]
-        gain = a * np.linalg.solve(a**2 * block + b**2 * np.eye(len(block)), block).T
-        rest = np.eye(len(block)) - a * gain
-        return Linear(gain, rest @ weights, rest @ block, block)
+        gain = np.asarray(a * np.linalg.solve(a**2 * local + b**2 * np.eye(m), local).T)
+        rest = np.eye(m) - a * gain
+        return Linear(gain, np.asarray(rest @ weights), np.asarray(rest @ local), local)
 
 
 def run_gaussian(
@@ -105,7 +128,7 @@ def run_gaussian(
     """Run a circuit on a Gaussian field; see :func:`phasetheory.reverse_circuit`.
 
     Args:
-        model: The field; its noisy covariances must not be singular.
+        model: The field; its covariance must not be singular.
         noise: Callable t -> Gaussian.
         circuit: The circuit.
         terms: Compute the terms of T2.
@@ -117,34 +140,29 @@ def run_gaussian(
         generalised eigenvalues of the two covariances.
 
     Raises:
-        ValueError: If the noise is not Gaussian, sizes differ, or a covariance is singular.
+        ValueError: If the noise is not Gaussian, sizes differ, or the covariance is singular.
 
     Cost: a solve of the window's size for each gate, and with terms n_sites^2, besides an inverse
     for each step.
     """
     path = GaussianPath(model, noise, circuit)
-    simultaneous = circuit.order == "simultaneous"
+    simultaneous = circuit.simultaneous
     with_terms = terms and not simultaneous
     output = path.covariance(0, np.zeros(path.n_sites, dtype=bool))
     found: list[tuple[float, float]] = []
     steps = tqdm(range(circuit.n_steps), desc="steps", disable=None if progress else True)
-    try:
-        for step in steps:
-            gates = [gate for layer in circuit.layers(step) for gate in layer]
-            done = np.zeros(path.n_sites, dtype=bool)
-            maps = []
-            for gate in gates:
-                after = done.copy()
-                after[gate.A] = True
-                maps.append(path.gate(step, gate, path.covariance(step, after)))
-                done = done if simultaneous else after
-            output = (
-                _together(output, gates, maps) if simultaneous else _in_turn(output, gates, maps)
-            )
-            if with_terms:
-                found += _terms(path, step, gates, maps)
-    except np.linalg.LinAlgError as error:
-        raise ValueError("the law has no density (singular covariance): add noise first") from error
+    for step in steps:
+        gates = [gate for layer in circuit.layers(step) for gate in layer]
+        done = np.zeros(path.n_sites, dtype=bool)
+        maps = []
+        for gate in gates:
+            after = done.copy()
+            after[gate.A] = True
+            maps.append(path.gate(step, gate, after))
+            done = done if simultaneous else after
+        output = _together(output, gates, maps) if simultaneous else _in_turn(output, gates, maps)
+        if with_terms:
+            found += _terms(path, step, gates, maps)
     ratios = _ratios(path.clean, output)
     cmi, falls = np.array(found).reshape(-1, 2).T
     return CircuitRun(
@@ -188,10 +206,11 @@ def _terms(
     costs its own size; it is inverted afresh at every step, before rounding adds up.
     """
     a, b = path.increments[step]
-    precision = np.linalg.inv(path.covariance(step, np.ones(path.n_sites, dtype=bool)))
+    everywhere = np.ones(path.n_sites, dtype=bool)
+    precision: Floats = np.asarray(np.linalg.inv(path.covariance(step, everywhere)), dtype=float)
     found = []
     for gate, linear in zip(reversed(gates), reversed(maps), strict=True):
-        exact = np.linalg.inv(precision[np.ix_(gate.A, gate.A)])
+        exact = np.asarray(np.linalg.inv(precision[np.ix_(gate.A, gate.A)]), dtype=float)
         unit = b**2 * np.eye(len(exact))
         before = _log_det_ratio(linear.local, exact)
         after = _log_det_ratio(a**2 * linear.local + unit, a**2 * exact + unit)
@@ -200,18 +219,15 @@ def _terms(
     return found[::-1]
 
 
-def _noise_block(
-    precision: Floats, A: NDArray[np.int64], exact: Floats, a: float, unit: Floats
-) -> None:
+def _noise_block(precision: Floats, A: Indices, exact: Floats, a: float, unit: Floats) -> None:
     """Precision after y_A -> a y_A + b z, in place."""
     rows = precision[A].copy()
-    rows[:, A] = 0.0
-    pull = -exact @ rows  # E[y_A | rest] = pull @ rest
+    rows[:, A] = 0.0  # E[y_A | rest] = -exact @ rows @ rest
     noisy = np.linalg.inv(a**2 * exact + unit)
-    # The law of the rest stays; given the rest, A has mean a pull and covariance noisy^-1.
-    precision -= rows.T @ exact @ rows
-    precision += a**2 * (pull.T @ noisy @ pull)
-    precision[A] = -a * noisy @ pull
+    # The law of the rest stays, and given the rest A has mean a E[y_A | rest] and precision
+    # `noisy`: in all, rows^T (exact - a^2 exact noisy exact) rows is taken away.
+    precision -= rows.T @ (unit @ exact @ noisy @ rows)
+    precision[A] = a * noisy @ exact @ rows
     precision[:, A] = precision[A].T
     precision[np.ix_(A, A)] = noisy
 

@@ -9,6 +9,8 @@ The sum is carried out block by block: a new block is appended to the table, and
 later gate reads are summed out.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -93,9 +95,6 @@ def _contract(
 ) -> Floats:
     """Sum of law times factor over the axes not kept."""
     names = {label: index for index, label in enumerate(dict.fromkeys([*axes, *labels]))}
-    return np.asarray(
-        np.einsum(
-            law, [names[axis] for axis in axes], factor, [names[label] for label in labels],
-            [names[axis] for axis in kept],
-        )
-    )  # fmt: skip
+    law_axes, factor_axes, out = ([names[axis] for axis in each] for each in (axes, labels, kept))
+    operands: list[Any] = [law, law_axes, factor, factor_axes, out]
+    return np.asarray(np.einsum(*operands))
