@@ -217,7 +217,7 @@ def _boundary(panel: Axes, found: dict[float, tuple[float, float]]) -> None:
     panel.text(0.3, 0.6, "noise phase")
     _mark(panel)
     panel.set(xlabel="$T_c/T$", ylabel="diffusion time $t$", xlim=(-0.03, 1.06), ylim=(0, 1))
-    panel.set_title("bonds (sampled); star: known")
+    panel.set_title("bonds; star: known")
 
 
 def _mark(panel: Axes) -> None:

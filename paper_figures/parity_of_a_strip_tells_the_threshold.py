@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from scipy.special import entr
 
 import phasetheory as pt
+from paper_figures.located import short
 from paper_figures.style import COLOURS, TEXT, new_figure
 from phasetheory import plotting
 from phasetheory.models.syndromes import SyndromeEnsemble
@@ -19,8 +20,9 @@ CLAIM = (
     "up to the threshold and forgets it beyond: curves of all sizes cross at p_c."
 )
 
-THRESHOLD = 0.10919
-"""Hasenbusch et al., arXiv:0803.0444."""
+#: Hasenbusch et al., arXiv:0803.0444: p_c = 0.10919(7), 1/nu = 0.655(15).
+THRESHOLD, THRESHOLD_ERROR = 0.10919, 0.00007
+NU, NU_ERROR = 1 / 0.655, 0.015 / 0.655**2
 
 FLIPS = (0.09, 0.095, 0.1, 0.104, 0.109, 0.114, 0.118, 0.124, 0.13)
 SAMPLES = {6: 8000, 8: 8000, 12: 8000, 16: 6000, 24: 4000, 32: 3000, 48: 800}
@@ -64,20 +66,60 @@ def compute(task: dict[str, Any]) -> dict[str, Any]:
     return {"value": found.value + missing, "stderr": found.stderr}
 
 
-def plot(rows: list[dict[str, Any]]) -> Figure:
-    """Crossing on the left, collapse on the right."""
-    figure, (left, right) = new_figure(TEXT, 2.6, ncols=2)
+def curves(rows: list[dict[str, Any]]) -> Curves:
+    """The information against the distance and the flip probability."""
     sizes = sorted({row["L"] for row in rows})
-    p = np.array(sorted({row["p"] for row in rows}))
+    p = sorted({row["p"] for row in rows})
     of = {(row["L"], row["p"]): row for row in rows}
     value, error = (
         np.array([[of[L, flip][key] for flip in p] for L in sizes]) for key in ("value", "stderr")
     )
-    curves = Curves.from_arrays(sizes, p, value, stderr=error)
-    fit = collapse(curves, a=0.0)
+    return Curves.from_arrays(sizes, p, value, stderr=error)
+
+
+def located(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """p_c and nu from the collapse of all sizes, beside those of the literature.
+
+    Args:
+        rows: Finished rows of all tasks.
+
+    Returns:
+        One dict a quantity: transition, quantity, found, stderr, literature, literature_stderr,
+        source, verdict. Errors hold the statistics and how far the number moves when the smallest
+        size is left out.
+    """
+    windows = collapse(curves(rows), a=0.0).windows
+    sizes = f"L = {min(row['L'] for row in rows)} to {max(row['L'] for row in rows)}"
+    known = {"t_c": (THRESHOLD, THRESHOLD_ERROR), "nu": (NU, NU_ERROR)}
+    table = []
+    for name, (literature, literature_error) in known.items():
+        first, second = (float(value) for value in windows[name][:2])
+        table.append(
+            {
+                "transition": "surface code, bit flips",
+                "quantity": "p_c" if name == "t_c" else name,
+                "found": first,
+                "stderr": float(np.hypot(windows[f"{name}_stderr"][0], second - first)),
+                "literature": literature,
+                "literature_stderr": literature_error,
+                "source": "arXiv:0803.0444",
+                "verdict": f"collapse {windows.verdict.values[0]}, {sizes}",
+            }
+        )
+    return table
+
+
+def plot(rows: list[dict[str, Any]]) -> Figure:
+    """Crossing on the left, collapse on the right."""
+    figure, (left, right) = new_figure(TEXT, 2.6, ncols=2)
+    data = curves(rows)
+    fit = collapse(data, a=0.0)
     points = fit.scaled()
-    for L, one, bar, colour in zip(sizes, value, error, plotting.sequence(len(sizes)), strict=True):
-        left.errorbar(p, one, bar, color=colour, marker="o", ms=2, label=f"$L={L}$")
+    for L, colour in zip(data.sizes, plotting.sequence(data.sizes.size), strict=True):
+        own = data.where(data.size == L)
+        left.errorbar(
+            own.t, own.value, own.stderr, color=colour, marker="o", ms=2, label=f"$L={L:.0f}$"
+        )
         own = points.where(points["size"] == L, drop=True)
         right.errorbar(own["x"], own["y"], own["y_stderr"], color=colour, ls="", marker="o", ms=2)
     x = np.linspace(float(points["x"].min()), float(points["x"].max()), 200)
@@ -89,8 +131,8 @@ def plot(rows: list[dict[str, Any]]) -> Figure:
         ylabel=r"$\ln 2 - H(\mathrm{parity}|\mathrm{syndrome})$  [nats]",
     )
     left.legend(handlelength=1.0)
-    doubled = [(L, 2 * L) for L in sizes if 2 * L in sizes]
-    met = crossings(curves, pairs=doubled)
+    doubled = [(L, 2 * L) for L in data.sizes if 2 * L in data.sizes]
+    met = crossings(data, pairs=doubled)
     good = met["verdict"].values == "ok"
     middle, spread = met["t_cross"].values[good], met["t_cross_stderr"].values[good]
     height = met["height"].values[good]
@@ -98,8 +140,8 @@ def plot(rows: list[dict[str, Any]]) -> Figure:
     left.set_title("dotted: ln 2, $p_c$ (arXiv:0803.0444); red: crossings of $L$, $2L$", fontsize=7)
     right.set(xlabel=r"$(p-p_c)\,L^{1/\nu}$", ylabel="same  [nats]")
     right.set_title(
-        f"$p_c={fit.t_c.value:.4f} \\pm {fit.t_c.stderr:.4f}$,"
-        f" $\\nu={fit.nu.value:.2f} \\pm {fit.nu.stderr:.2f}$ (no corrections)",
+        f"$p_c={short(fit.t_c.value, fit.t_c.stderr)}$,"
+        f" $\\nu={short(fit.nu.value, fit.nu.stderr)}$ (no corrections)",
         fontsize=7,
     )
     return figure

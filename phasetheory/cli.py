@@ -208,9 +208,10 @@ def scan(
         except KeyboardInterrupt:
             typer.echo(f"stopped; {book} keeps what is done, start again to go on", err=True)
             raise typer.Exit(130) from None
-    done = data.attrs["n_tasks"] - data.attrs["n_missing"]
+    total, left = data.attrs["n_tasks"], data.attrs["n_unfinished"]
+    more = ": start again to go on" if left else ""
     typer.echo(
-        f"{book}: {data.attrs['n_batches']} batches, {done} of {data.attrs['n_tasks']} tasks begun"
+        f"{book}: {data.attrs['n_batches']} batches, {total - left} of {total} tasks done{more}"
     )
     _write_netcdf(data, netcdf)
 

@@ -75,7 +75,7 @@ def test_there_are_three_ready_configs():
 def test_scan_then_locate(tmp_path):
     Path("code.toml").write_text(CODE)
     text = call("scan", "code.toml", "--netcdf", "code.nc")
-    assert "code.jsonl: 39 batches, 39 of 39 tasks begun" in text
+    assert "code.jsonl: 39 batches, 39 of 39 tasks done" in text
     with xr.open_dataset("code.nc", engine="scipy") as stored:
         data = stored.load()
     law = pt.CurieWeiss(64, np.inf).noised(pt.Gaussian(0.5))

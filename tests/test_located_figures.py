@@ -8,13 +8,25 @@ import pytest
 import phasetheory as pt
 from paper_figures import a_noisy_column_knows_the_critical_temperature as ring
 from paper_figures import cold_ising_data_change_phase_only_at_pure_noise as diagram
+from paper_figures import located, runner
 from paper_figures import markov_lengths_diverge_where_a_phase_ends as zoo
 from paper_figures import mixture_window_closes_as_one_over_n as mixture
-from paper_figures import runner
+from paper_figures import parity_of_a_strip_tells_the_threshold as parity
+from paper_figures import sector_information_collapses_at_three_transitions as sectors
 from paper_figures.store import Rows, task_key
+from phasetheory.transitions import collapse
 from tests import brute
 
-KEYS = {"transition", "quantity", "found", "stderr", "literature", "source", "verdict"}
+KEYS = {
+    "transition",
+    "quantity",
+    "found",
+    "stderr",
+    "literature",
+    "literature_stderr",
+    "source",
+    "verdict",
+}
 
 
 def committed(script):
@@ -53,7 +65,7 @@ def test_ring_rows_locate_onsager():
     # Errors are the spread of the fits: a claim about them, not about chance.
     assert abs(T_c["found"] - T_c["literature"]) < 2 * T_c["stderr"] < 0.005
     assert abs(nu["found"] - 1.0) < 2 * nu["stderr"] < 0.1
-    assert T_c["verdict"].startswith("agrees")
+    assert located.judged(T_c).startswith("agrees")
 
 
 def test_the_table_says_where_nothing_is_located():
@@ -70,6 +82,7 @@ def test_the_table_says_where_nothing_is_located():
     T_c, _ = ring.located(rows)
     assert math.isnan(T_c["found"])
     assert T_c["verdict"].startswith("not located")
+    assert located.judged(T_c) == "not located"
 
 
 # The mixture.
@@ -81,10 +94,13 @@ def test_mixture_exponents():
         "1 - t* at the peak",
         "window start",
         "window end",
+        "speciation start / K*",
+        "speciation end",
     ]
-    for entry in table:
+    for entry, power in zip(table, (-1.0, -1.0, -1.0, -1.0, -2.0), strict=True):
         assert entry.keys() == KEYS
-        assert abs(entry["found"] + 1.0) < 2 * entry["stderr"] < 0.1
+        assert entry["literature"] == power
+        assert abs(entry["found"] - power) < 2 * entry["stderr"] < 0.1
 
 
 def test_a_window_of_another_power_is_told():
@@ -93,15 +109,86 @@ def test_a_window_of_another_power_is_told():
         {**row, "scaled": (np.array(row["scaled"]) * math.sqrt(row["side"])).tolist()}
         for row in committed(mixture)
     ]
-    for entry in mixture.located(rows):
+    for entry in mixture.located(rows)[:3]:
         assert entry["found"] > -0.7
-        assert entry["verdict"].startswith("off")
+        assert located.judged(entry).startswith("off")
 
 
 def test_two_sizes_are_too_few():
     (entry, *_) = mixture.located(committed(mixture)[:2])
     assert math.isnan(entry["found"])
     assert entry["verdict"] == "not located: too few sizes"
+
+
+# Loops and syndromes.
+
+
+@pytest.mark.parametrize("noise", sectors.NOISES)
+def test_times_of_loops_do_not_scale_into_each_other(noise):
+    """On the master curve's axis, with the literature's t_c and nu, they are many places.
+
+    Times placed by L^(-1/nu) would be nine, and any curve through nine places a master curve.
+    """
+    t_c, nu = sectors.CRITICAL[noise], sectors.KNOWN[noise][2]
+    x = np.sort(
+        np.concatenate(
+            [
+                (np.array(sectors.times(noise, size)) - t_c) * size ** (1.0 / nu)
+                for size in sectors.ROWS
+            ]
+        )
+    )
+    # Closer than a fiftieth of a step counts as one place.
+    apart = np.diff(x) > np.ptp(x) / (sectors.POINTS - 1) / 50
+    assert 1 + apart.sum() > 3 * sectors.POINTS
+
+
+def test_loops_locate_the_three_transitions():
+    """Six numbers; errors hold statistics and drift, so that 3 of them is a claim of 99.7 %."""
+    table = sectors.located(committed(sectors))
+    assert len(table) == 6
+    for entry in table:
+        assert entry.keys() == KEYS
+        assert entry["verdict"].startswith("collapse ok")
+        assert abs(located.distance(entry)) < 3
+        assert entry["stderr"] < 0.05 * entry["literature"]
+
+
+def test_surface_code_locates_its_threshold():
+    p_c, nu = parity.located(committed(parity))
+    assert p_c.keys() == nu.keys() == KEYS
+    assert p_c["verdict"].startswith("collapse ok")
+    assert abs(located.distance(p_c)) < 3
+    assert abs(located.distance(nu)) < 3
+    assert p_c["stderr"] < 0.001
+
+
+def test_curves_that_only_shift_locate_nothing():
+    """Negative control: the committed curves, their sizes in the wrong order of sharpness."""
+    rows = [
+        {**row, "t": row["t"] + 0.002 * row["rows"]}
+        for row in committed(sectors)
+        if row["noise"] == "bit flips"
+    ]
+    found = collapse(sectors.curves(rows, "bit flips"), a=0.0)
+    assert not found.ok
+
+
+def test_the_table_prints_every_number_once(capsys, monkeypatch):
+    table = located.findings()
+    monkeypatch.setattr(located, "findings", lambda: table)
+    assert len({(row["transition"], row["quantity"]) for row in table}) == len(table)
+    located.main()
+    text = capsys.readouterr().out
+    for row in table:
+        assert located.short(row["found"], row["stderr"]) in text
+
+
+def test_short_notation():
+    assert located.short(0.21751, 0.00055) == "0.2175(6)"
+    assert located.short(-0.987, 0.0161) == "-0.987(16)"
+    assert located.short(1.5, 0.0) == "1.5"
+    assert located.short(123.4, 30.0) == "123(30)"
 
 
 # Markov lengths of the zoo.

@@ -228,6 +228,7 @@ def test_precision_is_raised_later_and_budgets_are_kept(tmp_path):
     part = pt.scan(grid(), ledger=path, stop=Stop(batches=6, new_batches=3))
     assert 3 <= len(lines(path)) <= 4  # a job holds both radii
     assert part.attrs["n_missing"] > 0
+    assert part.attrs["n_unfinished"] == part.attrs["n_tasks"]
     assert np.isnan(part["cmi"]).sum() == part.attrs["n_missing"]
     pt.scan(grid(), ledger=path, stop=Stop(batches=2))
     assert len(lines(path)) == 8 * 2

@@ -5,7 +5,7 @@ batches only, so the result depends neither on the workers nor on interruptions.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -83,7 +83,8 @@ def run_grid(grid: Grid, ledger: Ledger | None, stop: Stop, *, progress: bool = 
         progress: Show a bar with the remaining time, if this is a terminal.
 
     Returns:
-        Dataset of all tasks of the grid; see :func:`phasetheory.sweep.table.tabulate`.
+        Dataset of all tasks of the grid; see :func:`phasetheory.sweep.table.tabulate`. Its
+        attribute `n_unfinished` counts the tasks that a spent budget left short of their rules.
 
     Raises:
         ValueError: If the grid does not fit together, before any work; or if a task is refused
@@ -105,7 +106,11 @@ def run_grid(grid: Grid, ledger: Ledger | None, stop: Stop, *, progress: bool = 
                 for batch in batches:
                     found[batch.key][batch.index] = batch
                 bar.update(len(batches))
-    return tabulate((task.description for task in tasks), found)
+    data = tabulate((task.description for task in tasks), found)
+    data.attrs["n_unfinished"] = sum(
+        bool(missing(_moments_of(own), stop)) for own in found.values()
+    )
+    return data
 
 
 class _Budget:
@@ -136,8 +141,7 @@ def _plan(streams: Sequence[Stream], found: Batches, stop: Stop, sweep: str) -> 
     for stream in streams:
         wanted: dict[int, list[Task]] = {}
         for task in stream.tasks:
-            moments = {index: batch.moments for index, batch in found[task.key].items()}
-            for index in missing(moments, stop):
+            for index in missing(_moments_of(found[task.key]), stop):
                 wanted.setdefault(index, []).append(task)
         jobs += [Job(stream, index, tuple(own), sweep) for index, own in wanted.items()]
     # In the order of the keys, which is none: cheap and dear tasks mix, so that the remaining
@@ -145,11 +149,15 @@ def _plan(streams: Sequence[Stream], found: Batches, stop: Stop, sweep: str) -> 
     return sorted(jobs, key=lambda job: (job.index, job.stream.key))
 
 
+def _moments_of(batches: Mapping[int, Batch]) -> dict[int, Moments]:
+    return {index: batch.moments for index, batch in batches.items()}
+
+
 def _expect(bar: Any, found: Batches, stop: Stop) -> None:
     """Tell the bar what is there and what is still to come."""
     total = have = 0
     for batches in found.values():
-        moments = {index: batch.moments for index, batch in batches.items()}
+        moments = _moments_of(batches)
         own = {i: m for i, m in moments.items() if stop.first <= i < stop.first + stop.batches}
         total += expected(own, stop)
         have += len(own)

@@ -1,0 +1,165 @@
+"""Error against cost of local, global and hybrid circuits, and where a few global steps belong."""
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import phasetheory as pt
+from paper_figures.style import COLOURS, TEXT, new_figure
+from phasetheory.theorems import zoo
+
+CLAIM = (
+    "Top: hybrids that T2 chooses (circles) lie on or near the front of error against cost; a "
+    "window of global steps pays in ordered and massless data. Bottom: the error with five global "
+    "steps in 20, over that without; the window that T2 names (shaded) is nearly the best, except "
+    "for a code under flips, where global steps belong to the end."
+)
+
+STEPS, WIDTH, SHIFT = 20, 5, 3
+TOLERANCES = (0.5, 0.3, 0.1, 0.03)
+#: KL below this is rounding.
+FLOOR = 1e-7
+
+
+def _code(n: int, weight: float) -> pt.Table:
+    p = np.zeros((2,) * n)
+    p[(0,) * n], p[(1,) * n] = weight, 1.0 - weight
+    return pt.Table(pt.Lattice.chain(n), p)
+
+
+#: name -> (title, model, noise, local radii)
+ZOO: dict[str, tuple[str, Any, Any, tuple[int, ...]]] = {
+    "hot": (
+        "Ising 4×4, $J=0.3$",
+        lambda: pt.Ising(pt.Lattice.grid((4, 4)), 0.3),
+        pt.BitFlip,
+        (0, 1, 2),
+    ),
+    "cold": (
+        "Ising 2×8, $J=0.8$",
+        lambda: pt.Ising(pt.Lattice.grid((2, 8)), 0.8),
+        pt.BitFlip,
+        (0, 1, 2, 3, 4),
+    ),
+    "massless": (
+        "massless chain, 64",
+        lambda: zoo.neighbour_field(pt.Lattice.chain(64), 1e-6),
+        pt.Gaussian,
+        (0, 1, 2, 4, 8, 16),
+    ),
+    "code": ("code 0.7/0.3, 12", lambda: _code(12, 0.7), pt.BitFlip, (0, 1, 2, 3, 4, 5)),
+}
+
+
+def tasks(quick: bool) -> list[dict[str, Any]]:
+    """A front and a placement for each model."""
+    chosen = ("hot",) if quick else tuple(ZOO)
+    steps = 6 if quick else STEPS
+    return [
+        {"model": name, "what": what, "steps": steps, "width": 2 if quick else WIDTH}
+        for name in chosen
+        for what in ("front", "place")
+    ]
+
+
+def compute(task: dict[str, Any]) -> dict[str, Any]:
+    """Exact errors of the circuits of one panel."""
+    _, make, noise, radii = ZOO[task["model"]]
+    model, times = make(), np.linspace(1.0, 0.0, task["steps"] + 1)
+    if task["what"] == "place":
+        return _placement(model, noise, times, task["width"])
+    falls = pt.circuit_falls(model, noise, times=times, radius=radii)
+    circuits: dict[str, Any] = {
+        f"local {radius}": pt.Circuit(model.lattice, times, radius) for radius in radii
+    }
+    circuits["global"] = pt.Circuit(model.lattice, times, math.inf)
+    for tolerance in TOLERANCES:
+        schedule = pt.hybrid_schedule(falls, tolerance=tolerance)
+        circuits[f"hybrid {tolerance:g}"] = schedule
+        early, late = schedule.room
+        if schedule.window and tolerance == 0.1:
+            if early < 0:
+                circuits["early"] = schedule.shifted(max(early, -SHIFT))
+            if late > 0:
+                circuits["late"] = schedule.shifted(min(late, SHIFT))
+    found = pt.error_against_cost(model, noise, circuits, progress=False)
+    return {
+        "names": found["circuit"].values.tolist(),
+        "cost": found["cost"].values.tolist(),
+        "kl": found["kl"].values.tolist(),
+        "front": found["front"].values.tolist(),
+    }
+
+
+def _placement(model: Any, noise: Any, times: np.ndarray, width: int) -> dict[str, Any]:
+    """KL with a window of global steps at every place, r = 1 elsewhere, and T2's choice."""
+    n_steps = len(times) - 1
+    circuits = {}
+    for first in range(n_steps - width + 1):
+        radii = np.ones(n_steps)
+        radii[first : first + width] = math.inf
+        circuits[str(first)] = pt.Circuit(model.lattice, times, radii)
+    kl = pt.error_against_cost(model, noise, circuits, progress=False)["kl"].values
+    local = pt.reverse_circuit(model, noise, pt.Circuit(model.lattice, times, 1), progress=False)
+    sums = [float(local.step_terms[f : f + width].sum()) for f in range(len(kl))]
+    return {"kl": kl.tolist(), "local": local.kl.value, "terms": sums}
+
+
+def plot(rows: list[dict[str, Any]]) -> Figure:
+    """A front above a placement for each model."""
+    names = [name for name in ZOO if any(row["model"] == name for row in rows)]
+    figure, axes = new_figure(TEXT, 3.6, nrows=2, ncols=len(names), squeeze=False)
+    for column, name in enumerate(names):
+        own = {row["what"]: row for row in rows if row["model"] == name}
+        _front(axes[0, column], own["front"])
+        _place(axes[1, column], own["place"])
+        axes[0, column].set_title(ZOO[name][0])
+    axes[0, 0].set_ylabel("KL  [nats]")
+    axes[1, 0].set_ylabel("KL / KL of local steps")
+    axes[0, 0].legend(handlelength=1.0, loc="lower left")
+    return figure
+
+
+_MARKS = {
+    "local": ("s", "blue", "local"),
+    "global": ("D", "black", "global (exact)"),
+    "hybrid": ("o", "vermillion", "hybrid"),
+    "early": (">", "green", "too early"),
+    "late": ("<", "green", "too late"),
+}
+
+
+def _front(panel: Axes, row: dict[str, Any]) -> None:
+    kinds = [name.split()[0] for name in row["names"]]
+    cost = np.array(row["cost"]) / max(row["cost"])
+    kl = np.maximum(row["kl"], FLOOR)
+    for kind, (marker, colour, label) in _MARKS.items():
+        where = [k == kind for k in kinds]
+        panel.plot(
+            cost[where], kl[where], ls="", marker=marker, color=COLOURS[colour], label=label,
+            mfc=COLOURS[colour] if kind in ("local", "hybrid") else "white",
+        )  # fmt: skip
+    front = np.array(row["front"], dtype=bool)
+    order = np.argsort(cost[front])
+    panel.plot(cost[front][order], kl[front][order], color="black", lw=0.6, ls=":", zorder=0)
+    panel.set(
+        xscale="log", yscale="log", xlim=(0.03, 1.3), ylim=(0.5 * FLOOR, 100),
+        xlabel="cost / all global",
+    )  # fmt: skip
+    panel.set_xticks((0.1, 1.0), ("0.1", "1"))
+    panel.tick_params(axis="x", which="minor", labelbottom=False)
+
+
+def _place(panel: Axes, row: dict[str, Any]) -> None:
+    kl = np.array(row["kl"]) / row["local"]
+    n_steps = row["steps"]
+    middle = 1.0 - (np.arange(len(kl)) + 0.5 * row["width"]) / n_steps
+    best = int(np.argmax(row["terms"]))
+    half = 0.5 * row["width"] / n_steps
+    panel.axvspan(middle[best] - half, middle[best] + half, color=COLOURS["sky"], alpha=0.35, lw=0)
+    panel.plot(middle, kl, marker="o", color=COLOURS["vermillion"])
+    panel.axhline(1.0, color=COLOURS["blue"], lw=0.8, ls="--")
+    panel.set(yscale="log", xlim=(0, 1), ylim=(0.02, 1.5), xlabel="middle of the window $t$")
