@@ -53,6 +53,36 @@ ZOO: dict[str, tuple[str, Any, Any, tuple[int, ...]]] = {
     "code": ("code 0.7/0.3, 12", lambda: _code(12, 0.7), pt.BitFlip, (0, 1, 2, 3, 4, 5)),
 }
 
+#: Further laws for the table of placements: name -> (label, model, noise).
+PLACES: dict[str, tuple[str, Any, Any]] = {
+    "grid 0.2": ("Ising 3×5, J = 0.2", lambda: pt.Ising(pt.Lattice.grid((3, 5)), 0.2), pt.BitFlip),
+    "grid 0.44": (
+        "Ising 3×5, J = 0.44",
+        lambda: pt.Ising(pt.Lattice.grid((3, 5)), 0.44),
+        pt.BitFlip,
+    ),
+    "grid 0.7": ("Ising 3×5, J = 0.7", lambda: pt.Ising(pt.Lattice.grid((3, 5)), 0.7), pt.BitFlip),
+    "grid 1": ("Ising 3×5, J = 1", lambda: pt.Ising(pt.Lattice.grid((3, 5)), 1.0), pt.BitFlip),
+    "chain 0.3": (
+        "Ising chain, 15, J = 0.3",
+        lambda: pt.Ising(pt.Lattice.chain(15), 0.3),
+        pt.BitFlip,
+    ),
+    "chain 2": ("Ising chain, 15, J = 2", lambda: pt.Ising(pt.Lattice.chain(15), 2.0), pt.BitFlip),
+    "code": ("code 0.7/0.3, 14, flips", lambda: _code(14, 0.7), pt.BitFlip),
+    "erased": ("code 0.7/0.3, 10, erasure", lambda: _code(10, 0.7), pt.Erasure),
+    "massive": (
+        "Gaussian chain, 64, mass² = 1",
+        lambda: zoo.neighbour_field(pt.Lattice.chain(64), 1.0),
+        pt.Gaussian,
+    ),
+    "light": (
+        "Gaussian chain, 64, mass² = 0.01",
+        lambda: zoo.neighbour_field(pt.Lattice.chain(64), 0.01),
+        pt.Gaussian,
+    ),
+}
+
 
 def tasks(quick: bool) -> list[dict[str, Any]]:
     """A front and a placement for each model."""
@@ -62,13 +92,20 @@ def tasks(quick: bool) -> list[dict[str, Any]]:
         {"model": name, "what": what, "steps": steps, "width": 2 if quick else WIDTH}
         for name in chosen
         for what in ("front", "place")
+    ] + [
+        {"model": name, "what": "table", "steps": steps, "width": 2 if quick else WIDTH}
+        for name in ("grid 0.2",) * quick or PLACES
     ]
 
 
 def compute(task: dict[str, Any]) -> dict[str, Any]:
-    """Exact errors of the circuits of one panel."""
+    """Exact errors of the circuits of one panel, or of one line of the table."""
+    times = np.linspace(1.0, 0.0, task["steps"] + 1)
+    if task["what"] == "table":
+        _, make, noise = PLACES[task["model"]]
+        return _placement(make(), noise, times, task["width"])
     _, make, noise, radii = ZOO[task["model"]]
-    model, times = make(), np.linspace(1.0, 0.0, task["steps"] + 1)
+    model = make()
     if task["what"] == "place":
         return _placement(model, noise, times, task["width"])
     falls = pt.circuit_falls(model, noise, times=times, radius=radii)
@@ -108,12 +145,40 @@ def _placement(model: Any, noise: Any, times: np.ndarray, width: int) -> dict[st
     return {"kl": kl.tolist(), "local": local.kl.value, "terms": sums}
 
 
+def placements(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Where the window of global steps does most good, beside T2's: a record a law.
+
+    Args:
+        rows: All rows.
+
+    Returns:
+        Records with "data", "T2's window" and "best window" (intervals of t), and the KL of the
+        best place, of the median place, and of the places next to t = 1 and t = 0, over the KL of
+        T2's window.
+    """
+    found = []
+    for row in rows:
+        if row["what"] == "front":
+            continue
+        named = PLACES if row["what"] == "table" else ZOO
+        kl, own, best = np.array(row["kl"]), int(np.argmax(row["terms"])), int(np.argmin(row["kl"]))
+        ends = [1.0 - np.array([p + row["width"], p]) / row["steps"] for p in (own, best)]
+        windows = [f"{late:.2f} to {early:.2f}" for late, early in ends]
+        numbers = (kl[best], np.median(kl), kl[0], kl[-1])
+        titles = ("best", "median", "next to t = 1", "next to t = 0")
+        found.append(
+            {"data": named[row["model"]][0], "T2's window": windows[0], "best window": windows[1]}
+            | {t: f"{n / kl[own]:.2g}" for t, n in zip(titles, numbers, strict=True)}
+        )
+    return found
+
+
 def plot(rows: list[dict[str, Any]]) -> Figure:
     """A front above a placement for each model."""
-    names = [name for name in ZOO if any(row["model"] == name for row in rows)]
+    names = [n for n in ZOO if any(r["model"] == n and r["what"] == "front" for r in rows)]
     figure, axes = new_figure(TEXT, 3.6, nrows=2, ncols=len(names), squeeze=False)
     for column, name in enumerate(names):
-        own = {row["what"]: row for row in rows if row["model"] == name}
+        own = {row["what"]: row for row in rows if row["model"] == name and row["what"] != "table"}
         _front(axes[0, column], own["front"])
         _place(axes[1, column], own["place"])
         axes[0, column].set_title(ZOO[name][0])
