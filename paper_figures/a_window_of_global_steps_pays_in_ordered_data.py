@@ -167,7 +167,11 @@ def placements(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         numbers = (kl[best], np.median(kl), kl[0], kl[-1])
         titles = ("best", "median", "next to t = 1", "next to t = 0")
         found.append(
-            {"data": named[row["model"]][0], "T2's window": windows[0], "best window": windows[1]}
+            {
+                "data": named[row["model"]][0].replace("$", ""),
+                "T2's window": windows[0],
+                "best window": windows[1],
+            }
             | {t: f"{n / kl[own]:.2g}" for t, n in zip(titles, numbers, strict=True)}
         )
     return found

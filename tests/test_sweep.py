@@ -283,11 +283,14 @@ def test_kill_and_resume(tmp_path):
     assert stripped(tmp_path / "clean.jsonl") == stripped(tmp_path / "whole.jsonl")
 
 
+# A process started in the background of a shell inherits an ignored SIGINT.
 SLOW = """
-import sys, time
+import signal, sys
 from tests import test_sweep
 import phasetheory as pt
 from phasetheory.sweep import Stop
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pt.scan(test_sweep.grid(), ledger=sys.argv[1], stop=Stop(batches=10**6))
 """

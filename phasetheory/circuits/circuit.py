@@ -140,7 +140,7 @@ class Circuit:
 
     @cached_property
     def cost(self) -> int:
-        """Operations, counted as sites read: sum over gates of |A| + |B|.
+        """Operations, counted as sites read: the sizes of A and B, summed over gates.
 
         A gate that reads a window once (a convolution, one row of attention) takes a number of
         operations proportional to its size; a global step on n sites costs n^2.

@@ -1,7 +1,7 @@
 """Observables of batches by which generated samples are told from data.
 
 Each maps a batch of shape (n, n_sites) to one number a sample; see
-:meth:`phasetheory.circuits.sampled.SampledRun.observable`.
+:meth:`phasetheory.SampledRun.observable`.
 """
 
 import numpy as np
