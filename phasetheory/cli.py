@@ -312,18 +312,32 @@ def denoise(
 
 def _table(finding: Any) -> Any:
     """A table for the terminal; the reason alone where there is none."""
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
     if not finding.rows:
         return f"[bold]{escape(finding.title)}[/]\n{escape(finding.note)}"
-    table = Table(title=escape(finding.title), title_justify="left", title_style="bold")
-    for column in finding.columns:
-        table.add_column(escape(column))
+    table = Table(
+        title=escape(finding.title), title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+        pad_edge=False, padding=(0, 1, 0, 0),
+    )  # fmt: skip
+    for name, *cells in zip(finding.columns, *finding.rows, strict=True):
+        # On a narrow screen words wrap, but a number must never be cut.
+        width = max(map(len, cells)) if all(map(_is_number, cells)) else None
+        table.add_column(escape(name), min_width=width, overflow="fold")
     for row in finding.rows:
         table.add_row(*map(escape, row))
     table.caption = escape(finding.note)
     return table
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return cell in ("", "-")
+    return True
 
 
 @contextmanager
