@@ -27,8 +27,10 @@ def read(path):
 # README.
 
 
-def test_readme_example_runs(tmp_path):
-    (code,) = re.findall(r"^```python\n(.*?)^```", read(ROOT / "README.md"), re.DOTALL | re.M)
+def test_readme_examples_run(tmp_path):
+    blocks = re.findall(r"^```python\n(.*?)^```", read(ROOT / "README.md"), re.DOTALL | re.M)
+    assert len(blocks) == 2
+    code = "\n".join(blocks)
     program = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
@@ -39,6 +41,7 @@ def test_readme_example_runs(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "nats (exact)" in done.stdout
     assert "cmi_before" in done.stdout
+    assert "light cone" in done.stdout
 
 
 # Theory map.
