@@ -32,6 +32,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "mathml",
     "command_help",
+    "course_notebooks",
     "paper_gallery",
     "theorem_registry",
 ]

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 OUT = FOLDER / "out"
 ROWS = FOLDER / "rows"
 
-HELPERS = {"__main__", "located", "runner", "store", "style"}
+HELPERS = {"__main__", "full_size", "located", "runner", "store", "style"}
 INTERFACE = ("CLAIM", "tasks", "compute", "plot")
 
 

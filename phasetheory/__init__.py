@@ -133,7 +133,7 @@ _HOMES = {
     "transitions.speciation": ("label_curves", "speciation_window"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_SUBMODULES = ("neural", "plotting", "sampling", "scaling_plots", "schedules")
+_SUBMODULES = ("course", "neural", "plotting", "sampling", "scaling_plots", "schedules")
 
 __all__ = [
     "THEOREMS",

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from phasetheory import __version__
+from phasetheory import __version__, cli_neural
 
 __all__ = ["app"]
 
@@ -72,6 +72,9 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.add_typer(cli_neural.app, name="neural")
 
 
 def _print_version(wanted: bool) -> None:

@@ -157,10 +157,12 @@ def time_at_snr(schedule: Schedule, snr: float) -> float:
         return float(alpha**2 - snr * sigma**2)
 
     last = excess(1.0)
-    if last > 0:
+    # A schedule's own snr at t = 1 comes back from a quotient, with its rounding.
+    rounding = 4.0 * np.finfo(float).eps * float(schedule(np.asarray(1.0))[0]) ** 2
+    if last > rounding:
         alpha, sigma = schedule(np.asarray(1.0))
         raise ValueError(f"snr={snr}: the schedule stops at snr {float(alpha**2 / sigma**2):.6g}")
-    if last == 0:
+    if last >= -rounding:
         return 1.0
     if excess(0.0) < 0:
         alpha, sigma = schedule(np.asarray(0.0))

@@ -305,6 +305,14 @@ def test_clean_data_convert_to_clean_data(schedule):
     assert time_at_snr(schedule, math.inf) == 0.0
 
 
+@every_schedule
+def test_the_end_of_a_schedule_converts_to_itself(schedule):
+    """Its own snr comes back from a quotient, with rounding on either side."""
+    alpha, sigma = (float(v) for v in schedule(np.asarray(1.0)))
+    assert time_at_snr(schedule, (alpha / sigma) ** 2) == 1.0
+    assert time_at_snr(schedule, alpha**2 / sigma**2) == 1.0
+
+
 def test_pure_noise_keeps_the_scale_of_the_noise():
     """At snr = 0 only sigma is left: c sigma_source = sigma_target."""
     dead = from_alpha_bar([0.5, 0.0])

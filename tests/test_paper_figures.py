@@ -36,6 +36,8 @@ def plot(rows):
 
 @pytest.mark.parametrize("name", runner.names())
 def test_figure_at_its_quick_size(tmp_path, name):
+    for need in getattr(runner.load(name), "NEEDS", ()):
+        pytest.importorskip(need, reason=f"{need} is not installed")
     made = runner.make(name, quick=True, out=tmp_path, rows=tmp_path)
     assert [path.suffix for path in made] == [".pdf", ".png"]
     assert all(path.stat().st_size > 1000 for path in made)

@@ -19,11 +19,12 @@ class CommandHelp(SphinxDirective):
     """The help of the command line, or of one of its commands."""
 
     optional_arguments = 1
+    final_argument_whitespace = True
     option_spec: ClassVar[dict[str, Any]] = {}
 
     def run(self) -> list[nodes.Node]:
         """Return a literal block."""
-        asked = [*self.arguments, "--help"]
+        asked = [*" ".join(self.arguments).split(), "--help"]
         with mock.patch.dict(os.environ, TERMINAL):
             result = CliRunner().invoke(command_line, asked, prog_name="phasetheory")
         if result.exit_code:

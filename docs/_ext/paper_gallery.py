@@ -1,8 +1,8 @@
-"""Directive `paper-gallery`: every figure of the paper at its quick size, made in the build.
+"""Directive `paper-gallery`: every figure of the paper, drawn in the build from the kept rows.
 
 A figure script (see `paper_figures/runner.py`) states a claim and separates tasks, computation and
-drawing, so the page needs no more than its claim, its picture and the command that makes it in
-full. Rows are kept beside the doctrees: a second build draws without computing.
+drawing, so the page needs no more than its claim, its picture and the command that makes it.
+Nothing is computed: a figure whose rows are not all in the repository stops the build.
 """
 
 import os
@@ -14,6 +14,13 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from paper_figures import runner
+from paper_figures.store import Rows
+from paper_figures.style import journal_style, save
+
+
+def missing(task: dict[str, Any]) -> dict[str, Any]:
+    """Stop at a row that was never computed."""
+    raise LookupError(f"no kept row for {task}: run python -m paper_figures and commit the rows")
 
 
 class PaperGallery(SphinxDirective):
@@ -29,7 +36,9 @@ class PaperGallery(SphinxDirective):
         for name in runner.names():
             script = runner.load(name)
             self.env.note_dependency(str(script.__file__))
-            made = runner.make(name, quick=True, out=work / "out", rows=work / "rows")
+            rows = Rows(runner.ROWS / f"{name}.jsonl").get_or_compute(script.tasks(False), missing)
+            with journal_style():
+                made = save(script.plot(rows), name, work)
             picture = next(path for path in made if path.suffix == ".png")
             found.append(self.section(name, script.CLAIM, picture))
         return found

@@ -48,7 +48,7 @@ class Denoiser:
         network: A torch module or any callable on tensors; returns a tensor of the shape of x, an
             object with such a tensor as `.sample` (diffusers), or a tuple that starts with it.
         predicts: "x0", "eps", "v", "velocity", "-velocity" or "score"
-            (:mod:`phasetheory.neural.parametrisations`).
+            (`phasetheory.neural.parametrisations`).
         schedule: Schedule the network was trained under, a callable t -> (alpha, sigma) in its own
             data range; linear by default.
         time: What the network takes as time: "t" (in [0, 1] on its schedule, 0 is data), "sigma"

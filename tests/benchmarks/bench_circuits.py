@@ -53,9 +53,9 @@ def _work(kind: str, n: int) -> Callable[[], float]:
     circuit = pt.Circuit(model.lattice, np.linspace(1, 0, STEPS + 1), radius)
     if kind in ("circuit", "bare", "global"):
         terms = kind != "bare"
-        return lambda: pt.reverse_circuit(
-            model, pt.BitFlip, circuit, terms=terms, progress=False
-        ).bound
+        return lambda: (
+            pt.reverse_circuit(model, pt.BitFlip, circuit, terms=terms, progress=False).bound
+        )
     path = ForwardPath(model, pt.BitFlip, circuit)
     table = path.law(STEPS // 2)
     if kind == "pass":
