@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import phasetheory as pt
 from paper_figures.style import COLOURS, TEXT, new_figure
 from phasetheory import plotting
+from phasetheory.circuits.observables import open_faces
 from phasetheory.estimate import MIN_EFFECTIVE_SAMPLES, Estimate
 from phasetheory.sampling.reverse import reverse_diffusion, reverse_from
 
@@ -82,7 +83,7 @@ def compute(task: dict[str, Any]) -> dict[str, Any]:
         )
     else:
         bonds = _in_parts(loops, task)
-    density = open_faces(bonds, task["side"]).mean(axis=(1, 2))
+    density = open_faces(loops, bonds).mean(axis=1)
     found = Estimate.from_samples(density)
     return {"open": found.value, "stderr": found.stderr}
 
@@ -164,23 +165,6 @@ def _parts(panel: Axes, rows: list[dict[str, Any]]) -> None:
     panel.set(xlabel="... the transition", ylabel="fraction of open faces", ylim=(-0.003, 0.1))
     panel.set_title(f"{3 * rows[0]['steps']} parallel steps, windows ...")
     panel.legend(loc="upper left", handlelength=1.0)
-
-
-def open_faces(bonds: NDArray[Any], side: int) -> NDArray[np.bool_]:
-    """Faces of a square patch around which the product of bonds is -1.
-
-    Args:
-        bonds: Shape (n, n_bonds), entries +-1 in the order of the grid's edges.
-        side: Spins a side.
-
-    Returns:
-        Shape (n, side - 1, side - 1); none of them on closed loops.
-    """
-    i, j = pt.Lattice.grid((side, side)).edges.T
-    ahead = j == i + 1
-    along = np.asarray(bonds)[:, ahead].reshape(-1, side, side - 1)
-    down = np.asarray(bonds)[:, ~ahead].reshape(-1, side - 1, side)
-    return np.asarray(along[:, :-1] * along[:, 1:] * down[:, :, :-1] * down[:, :, 1:] < 0)
 
 
 def _in_parts(loops: pt.LoopEnsemble, task: dict[str, Any]) -> NDArray[Any]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from phasetheory.engines.planar_faces import faces, is_plain_grid
 from phasetheory.engines.syndrome_cells import DualGraph
-from phasetheory.lattice import Lattice, Metric, Tripartition
+from phasetheory.lattice import Lattice, Tripartition
+from phasetheory.metrics import Metric
 
 __all__ = ["PlaquetteLattice", "PlaquetteMetric", "dual_of", "plaquettes_of"]
 
