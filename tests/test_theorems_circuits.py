@@ -70,9 +70,18 @@ def test_envelope_lies_above_and_touches():
     assert xi == pytest.approx(1.0 / math.log(0.08 / 0.03))
 
 
-def test_envelope_refuses_what_does_not_fall():
-    with pytest.raises(ValueError, match="values that fall"):
-        pt.envelope([0.1, 0.2])
+@pytest.mark.parametrize("values", [[0.1, 0.2], [0.1], [0.1, 0.0], [0.1, -1e-17], [0.1, 0.1]])
+def test_envelope_refuses_what_does_not_fall(values):
+    with pytest.raises(ValueError, match="positive values that fall"):
+        pt.envelope(values)
+
+
+@pytest.mark.parametrize("name", ["n_sites", "n_steps", "gamma", "xi", "tv"])
+@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
+def test_radii_of_numbers_that_make_no_sense_are_refused(name, value):
+    given = {"n_sites": 10, "n_steps": 5, "gamma": 0.1, "xi": 1.0, "tv": 0.1}
+    with pytest.raises(ValueError, match=f"{name}={value}: a number > 0"):
+        pt.sufficient_radii(**(given | {name: value}))
 
 
 def test_radii_solve_their_equations():
@@ -224,6 +233,8 @@ def test_bad_input_of_the_converse():
     circuit = pt.Circuit(model.lattice, [1.0, 0.0], 0)
     with pytest.raises(ValueError, match="both or neither"):
         pt.cone_bound(model, circuit, [0])
+    with pytest.raises(ValueError, match="n_samples=1: at least 2"):
+        pt.cone_bound(model, circuit, [0], [1], n_samples=1)
     field = zoo.neighbour_field(model.lattice, 0.3)
     with pytest.raises(ValueError, match="continuous"):
         pt.cone_bound(field, circuit)

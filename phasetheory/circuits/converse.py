@@ -115,6 +115,8 @@ def cone_bound(
         raise ValueError(f"{type(model).__name__} is continuous: a discrete model needed")
     if (F is None) != (G is None):
         raise ValueError("F and G: both or neither needed")
+    if n_samples < 2:
+        raise ValueError(f"n_samples={n_samples}: at least 2 needed")
     cones = circuit.light_cones()
     if F is None or G is None:
         return _best_pair(Table.from_prior(model), cones)

@@ -19,13 +19,20 @@ def envelope(cmi_by_radius: Sequence[float]) -> tuple[float, float]:
         the smallest gamma that fits it.
 
     Raises:
-        ValueError: If the values do not all fall.
+        ValueError: If there are fewer than two values, or they are not positive and falling.
+
+    Cost: none to speak of.
+
+    Source: the hypothesis of T3 (arXiv:2508.06614). It is shown for the radii given only.
     """
     values = np.asarray(cmi_by_radius, dtype=float)
-    falls = -np.diff(np.log(values))
-    if values.size < 2 or not (falls > 0).all():
-        raise ValueError(f"cmi_by_radius={values.tolist()}: values that fall from each to the next")
-    xi = float(1.0 / falls.min())
+    fit = values.ndim == 1 and values.size >= 2 and bool((values > 0).all())
+    if not fit or not (np.diff(values) < 0).all():
+        raise ValueError(
+            f"cmi_by_radius={values.tolist()}: at least two positive values that fall from each to"
+            " the next needed"
+        )
+    xi = float(1.0 / -np.diff(np.log(values)).max())
     return float((values * np.exp(np.arange(values.size) / xi)).max()), xi
 
 
@@ -45,7 +52,19 @@ def sufficient_radii(
         "composition": :math:`\xi\log(NK\gamma/(2\epsilon^2))`, from T2; "triangle":
         :math:`2\xi\log(NK\sqrt{\gamma/2}/\epsilon)`, from the triangle inequality; "in print":
         :math:`\xi\log(NK\sqrt\gamma/\epsilon)`, constants dropped (arXiv:2508.06614), not proved.
+        A negative radius says that none is needed.
+
+    Raises:
+        ValueError: If a number is not positive.
+
+    Cost: none to speak of.
+
+    Source: T3: T2 and the triangle inequality under the envelope; arXiv:2508.06614 in print.
     """
+    given = {"n_sites": n_sites, "n_steps": n_steps, "gamma": gamma, "xi": xi, "tv": tv}
+    for name, value in given.items():
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"{name}={value}: a number > 0 needed")
     gates = n_sites * n_steps
     return {
         "composition": xi * math.log(gates * gamma / (2.0 * tv**2)),
