@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from phasetheory.circuits.comparison import error_against_cost
     from phasetheory.circuits.falls import circuit_falls
     from phasetheory.circuits.hybrid import HybridSchedule, hybrid_schedule
+    from phasetheory.citations import citation
     from phasetheory.estimate import Estimate
     from phasetheory.images import load_images, load_labels
     from phasetheory.information import (
@@ -85,6 +86,7 @@ _HOMES = {
     "circuits.comparison": ("error_against_cost",),
     "circuits.falls": ("circuit_falls",),
     "circuits.hybrid": ("HybridSchedule", "hybrid_schedule"),
+    "citations": ("citation",),
     "estimate": ("Estimate",),
     "images": ("load_images", "load_labels"),
     "information": (
@@ -169,6 +171,7 @@ __all__ = [
     "chain_cmi",
     "chain_markov_length",
     "circuit_falls",
+    "citation",
     "cmi",
     "cmi_given_label",
     "collapse",

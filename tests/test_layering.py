@@ -28,7 +28,7 @@ LAYERS = [
     {"noisy"},
     {"prior"},
     {"engines"},
-    {"noise", "schedules", "lattice", "metrics", "estimate", "images", "seeds"},
+    {"noise", "schedules", "lattice", "metrics", "estimate", "images", "seeds", "citations"},
     {"_kernels"},
 ]
 DEPTH = {name: depth for depth, names in enumerate(LAYERS) for name in names}
