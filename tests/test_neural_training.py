@@ -121,6 +121,18 @@ def test_a_loss_that_diverges_is_refused_with_its_step():
         train(network, loss, settings)
 
 
+def test_bfloat16_rounds_matrix_products_and_keeps_weights_in_float32():
+    """Products carry 8 bits: one step's loss differs from float32's, by a few times 2^-8."""
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        settings = Training(steps=1, batch_size=64, precision=precision, progress=False)
+        network = LocalDenoiser(1, (5, 5), 8, seed=2)
+        losses.append(float(train_denoiser(network, images(), settings)[0]))
+        assert all(v.dtype != torch.bfloat16 for v in network.state_dict().values())
+    assert losses[1] != losses[0]
+    assert losses[1] == pytest.approx(losses[0], rel=8 * 2.0**-8)
+
+
 def test_least_squares_is_learned():
     """The loop minimises: a linear fit ends at the noise floor, 0.01 +- 5 of its errors."""
     settings = Training(steps=600, batch_size=64, learning_rate=0.03, weight_decay=0.0,

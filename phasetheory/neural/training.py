@@ -42,9 +42,9 @@ class Training:
         average: Decay of the running mean of the weights, which is the result; 0 takes the last.
         clip: Largest norm of a gradient; longer ones are scaled down to it.
         seed: Of weights, batches and noise.
-        precision: "float32"; on CUDA also "tf32" (10-bit mantissa in matrix products) or
-            "bfloat16" (autocast: 8 bits in matrix products, sums and losses in float32). On the
-            CPU all three are float32.
+        precision: "float32", "tf32" (10-bit mantissa in matrix products; on CUDA only, float32
+            elsewhere) or "bfloat16" (autocast: 8 bits in matrix products, sums and losses in
+            float32; on a CPU worth it only where it has matrix units for them).
         every: Steps between checkpoints.
         device: None (the CPU), "cuda" or "auto".
         progress: Whether to show a bar, on a terminal.
@@ -224,8 +224,8 @@ def _refuse_nan(losses: Tensor, step: int) -> None:
 
 
 def _autocast(settings: Training, device: torch.device) -> Any:
-    if settings.precision == "bfloat16" and device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16)
+    if settings.precision == "bfloat16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
 
 
