@@ -156,10 +156,14 @@ EXERCISES = (
                 ),
                 "divides by the standard deviation of y instead of its variance",
             ),
+            Slip(
+                lambda y, mean, v, t: expit(2 * (1 - t) * (y @ mean) / ((1 - t) ** 2 * v + t)),
+                "takes t for the variance of the noise; sigma = t",
+            ),
             Slip(_overlap, "is the mean <S> of the label, between -1 and 1, not a probability"),
             Slip(_density, "is the likelihood of y, not yet the posterior of the label"),
         ),
-        hint="P = 1/(1 + exp(-2 alpha mean.y/V)) with V = alpha^2 variance + t^2.",
+        hint="The log-odds are 2 alpha mean.y/V; V is the variance of a noisy pixel given S.",
         rtol=1e-8,
     ),
     Exercise(
@@ -182,7 +186,8 @@ EXERCISES = (
                 "weighs z without the factor 1/sqrt(2 pi) of the normal density",
             ),
         ),
-        hint="Take a grid of z from -10 to 10 on a last axis; weigh by the normal density.",
+        hint="Sum over a fine grid of z from -10 to 10 on a last axis, with the normal density as"
+        " weight; a sampled mean over z has too large an error.",
         rtol=1e-5,
     ),
     Exercise(
@@ -197,6 +202,7 @@ EXERCISES = (
                 lambda: 1 - _pair(0.8) / LN2,
                 "divides I(A;C) by I(A;C|S); it is the other way round",
             ),
+            Slip(lambda: _pair(0.8), "is I(A;C), not yet a share of it"),
             Slip(lambda: _pair(0.8) - LN2, "is a difference in nats; divide it by I(A;C)"),
         ),
         hint="If S is known, A fixes C, and both are fair coins. I(A;C) is ln 2 - h(0.9).",
