@@ -1,4 +1,4 @@
-"""Commands: `phasetheory report`, `verify`, `scan`, `locate` and `denoise`."""
+"""Commands: `phasetheory report`, `verify`, `scan`, `locate`, `denoise`, and those beside it."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from phasetheory import __version__, cli_neural
+from phasetheory import __version__, cli_explore, cli_neural
 
 __all__ = ["app"]
 
@@ -75,6 +75,7 @@ app = typer.Typer(
 
 
 app.add_typer(cli_neural.app, name="neural")
+app.command()(cli_explore.explore)
 
 
 def _print_version(wanted: bool) -> None:
