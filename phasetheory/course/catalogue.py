@@ -6,6 +6,7 @@ from phasetheory.course.chapter_1 import EXERCISES as CHAPTER_1
 from phasetheory.course.chapter_2 import EXERCISES as CHAPTER_2
 from phasetheory.course.chapter_3 import EXERCISES as CHAPTER_3
 from phasetheory.course.chapter_4 import EXERCISES as CHAPTER_4
+from phasetheory.course.chapter_5 import EXERCISES as CHAPTER_5
 from phasetheory.course.chapter_6 import EXERCISES as CHAPTER_6
 from phasetheory.course.chapter_7 import EXERCISES as CHAPTER_7
 from phasetheory.course.checking import judge
@@ -16,7 +17,7 @@ __all__ = ["EXERCISES", "check"]
 #: Key ("1.1") -> exercise, in the order of the course.
 EXERCISES: dict[str, Exercise] = {
     exercise.key: exercise
-    for chapter in (CHAPTER_1, CHAPTER_2, CHAPTER_3, CHAPTER_4, CHAPTER_6, CHAPTER_7)
+    for chapter in (CHAPTER_1, CHAPTER_2, CHAPTER_3, CHAPTER_4, CHAPTER_5, CHAPTER_6, CHAPTER_7)
     for exercise in chapter
 }
 
