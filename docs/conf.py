@@ -34,6 +34,7 @@ extensions = [
     "command_help",
     "course_notebooks",
     "paper_gallery",
+    "shell_blocks",
     "theorem_registry",
 ]
 exclude_patterns = ["_build", "_ext", "Thumbs.db", ".DS_Store"]
