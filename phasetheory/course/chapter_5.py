@@ -141,7 +141,6 @@ EXERCISES = (
         " (n,), y of shape (n, sites) with entries -1, +1",
         reference=_log_p,
         cases=_chains,
-        unit="nats",
         slips=(
             Slip(_as_markov_chain, "takes y for a Markov chain, which it is not: sum over x"),
             Slip(
@@ -162,6 +161,10 @@ EXERCISES = (
                 "takes J for the correlation of neighbours, which is tanh J",
             ),
             Slip(lambda y, J, t: np.exp(_log_p(y, J, t)), "is p and not log p"),
+            Slip(
+                lambda y, J, t: _log_p(y, J, t) / np.log(2.0),
+                "is in bits: nats are needed, use the natural log",
+            ),
         ),
         hint="Carry p(y_1..y_i, x_i) from site to site; take its sum out at each site, and add"
         " up the logarithms.",
