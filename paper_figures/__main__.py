@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from paper_figures import runner
+from paper_figures.style import FORMATS
 
 app = typer.Typer(add_completion=False)
 
@@ -19,7 +20,10 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, seconds each.")] = False,
     out: Annotated[
         Path,
-        typer.Option(help="Folder for the PDF and PNG files.", show_default="paper_figures/out"),
+        typer.Option(
+            help="Folder for the PDF, PNG and caption files; proceedings go to a folder in it.",
+            show_default="paper_figures/out",
+        ),
     ] = runner.OUT,
     *,
     rows: Annotated[
@@ -27,16 +31,31 @@ def main(
     ] = runner.ROWS,
     show: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
     recompute: Annotated[bool, typer.Option("--recompute", help="Compute rows again.")] = False,
+    page: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="Widths: journal columns (3.4 and 7 in) or proceedings (3.25 and 6.75 in).",
+        ),
+    ] = "journal",
 ) -> None:
     """Make the figures of the paper; rows that are already computed are not computed again."""
+    if page not in FORMATS:
+        raise typer.BadParameter(f"{page!r} is not one of {', '.join(FORMATS)}")
     try:
         scripts = {name: runner.load(name) for name in figures or runner.names()}
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     for name, script in scripts.items():
         typer.echo(f"{name}: {script.CLAIM}")
+        if show or recompute:
+            typer.echo(f"  computing the rows again costs {script.COST}")
         if not show:
-            made = runner.make(name, quick=quick, out=out, rows=rows, recompute=recompute)
+            folder = out if page == "journal" else out / page
+            made = runner.make(
+                name, quick=quick, out=folder, rows=rows, recompute=recompute, page=page
+            )
             for path in made:
                 typer.echo(f"  {os.path.relpath(path)}")
 

@@ -22,6 +22,24 @@ CLAIM = (
     "ever more steeply towards T_c."
 )
 
+CAPTION = (
+    "Phase diagram of the two-dimensional Ising model under bit flips. Left: Markov length of "
+    "noisy spins in the middle of strips of 8×24 sites, fitted to the sampled CMI at $r$ = "
+    "[[radii]] ([[n_samples | what=spins]] samples a point); crosses: no length, the error bars "
+    "do not support one; orange: where it is expected to diverge as the strip grows. Middle: the "
+    "same against $1-t$, with strips of 12×36 sites (dashed, squares); bars: standard errors. "
+    "Right: the end of the data phase of noisy bonds, computed (circles) as the crossing of the "
+    "sector informations of patches with [[rows]] rows, [[n_samples | what=bonds]] samples a "
+    "point, errors smaller than the markers; star: the Nishimori point, quoted from "
+    "arXiv:0803.0444; open square: the end that pure noise at $T_c$ must have; dashed: a guide "
+    "to the eye. Vertical: $T=T_c$."
+)
+
+COST = "0 CPU seconds (estimated)"
+
+GROUP = "ours"
+
+
 CRITICAL = 0.5 * np.log(1.0 + np.sqrt(2.0))
 #: Coupling over its critical value, T_c / T.
 SPINS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.4, 1.5)

@@ -20,6 +20,25 @@ CLAIM = (
     "in the scaled time (1-t)N growing images approach one curve."
 )
 
+CAPTION = (
+    "Exact CMI, from one-dimensional integrals, of images of $N$×$N$ pixels that are all $+1$ or "
+    "all $-1$ up to Gaussian spread of variance 1, under Gaussian noise. $A$ is the central "
+    "block of side $N/4$, $B$ reaches $N/8$ further, $C$ is the rest. Left: against time. Right: "
+    "against the scaled time; dashed: the limit of large images. Windows as in Liu et al. 2026 "
+    "(T11)."
+)
+
+SYMBOLS = {
+    "N": "side of the image [pixels]",
+    "A": "the central block of side $N/4$",
+    "B": "all within $N/8$ of $A$",
+    "C": "the rest of the image",
+}
+
+COST = "0 CPU seconds (estimated)"
+
+GROUP = "ours"
+
 
 Numbers = NDArray[Any]
 
