@@ -13,7 +13,7 @@ with app.setup:
 
     from phasetheory.explorer.chain import chain
     from phasetheory.explorer.moment import moment
-    from phasetheory.explorer.page import chain_card, curve_card, map_card, panels, readings
+    from phasetheory.explorer.page import chain_card, curve_card, map_card, panels, readings, state
     from phasetheory.explorer.scenes import SCENES
     from phasetheory.explorer.study import known, plan, study
 
@@ -133,7 +133,7 @@ def results(current, lecture, now, r, step, t):
         f'{panels(current, now)}<div class="pt-cards">'
         f"{map_card(current, *_place, lecture=lecture.value)}"
         f"{curve_card(current, *_place, lecture=lecture.value)}"
-        f"{chain_card(current, _bars, step.value)}</div>"
+        f"{chain_card(current, _bars, step.value)}</div>{state(current, now, step.value)}"
     )
     return
 

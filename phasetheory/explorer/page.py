@@ -18,7 +18,16 @@ from phasetheory.explorer.study import Study
 from phasetheory.explorer_plots import Framed, bonds, map_picture, pixels, window_curve
 from phasetheory.noise import Erasure
 
-__all__ = ["chain_card", "curve_card", "map_card", "number", "panels", "readings", "shown"]
+__all__ = [
+    "chain_card",
+    "curve_card",
+    "map_card",
+    "number",
+    "panels",
+    "readings",
+    "shown",
+    "state",
+]
 
 Floats = NDArray[np.float64]
 
@@ -70,6 +79,16 @@ def number(key: str, value: Estimate | float, *, digits: int = 4, unit: str = ""
     text = shown(value) if isinstance(value, Estimate) else _plain(value, digits)
     after = f' <span class="pt-unit">{unit}</span>' if unit else ""
     return f'<b id="pt-{key}" class="pt-number" data-value="{full!r}">{text}</b>{after}'
+
+
+def state(study: Study, now: Moment, strength: float) -> str:
+    """What the page shows, hidden: for tests and scripts that wait for it."""
+    rows, columns = study.stage.shape
+    return (
+        f'<div id="pt-state" hidden data-law="{escape(study.scene.name)}"'
+        f' data-noise="{study.noise_name}" data-size="{rows} × {columns}" data-t="{now.t!r}"'
+        f' data-r="{now.radius}" data-step="{strength!r}"></div>'
+    )
 
 
 def panels(study: Study, now: Moment) -> str:

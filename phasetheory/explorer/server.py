@@ -1,11 +1,13 @@
 """Serve the explorer on one port of this machine, without anything from the network."""
 
+import os
 import sys
 import threading
 import webbrowser
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import marimo
 import uvicorn
@@ -24,8 +26,8 @@ _LOADED = (chain, moment, page, scenes, study)
 
 def serve(
     host: str, port: int, *, browser: bool, lecture: bool, say: Callable[[str], None] = print
-) -> None:
-    """Serve the page until interrupted by Ctrl-C or SIGTERM.
+) -> NoReturn:
+    """Serve the page until interrupted by Ctrl-C or SIGTERM, then end the process.
 
     Args:
         host: Name or address to listen on.
@@ -41,7 +43,12 @@ def serve(
     with closing(listen(host, port)) as sock:
         address = url(host, sock.getsockname()[1], lecture=lecture)
         notebook = marimo.create_asgi_app(quiet=True).with_app(path="", root=str(APP)).build()
-        server = uvicorn.Server(uvicorn.Config(SameSite(notebook, host), log_level="warning"))
+        config = uvicorn.Config(
+            SameSite(notebook, host),
+            log_level="warning",
+            timeout_graceful_shutdown=1,  # open pages keep their connection; do not wait for them
+        )
+        server = uvicorn.Server(config)
         say(f"phasetheory explorer: {address} (Ctrl-C ends it)")
         sys.stdout.flush()
         if browser:
@@ -51,3 +58,8 @@ def serve(
         except KeyboardInterrupt:  # passed on by uvicorn after it has closed everything
             pass
     say("explorer closed")
+    # The kernels of pages that are still open wait for messages in threads that Python would join
+    # before it exits. Nothing is left to do, and nothing is kept on disk.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
