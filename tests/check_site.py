@@ -81,10 +81,16 @@ class Page(HTMLParser):
         self.inside = ""
 
 
+def pages_of(site: Path) -> list[Path]:
+    """The pages; themes keep templates of theirs among the static files."""
+    every = sorted(site.resolve().rglob("*.html"))
+    return [path for path in every if "_static" not in path.relative_to(site.resolve()).parts]
+
+
 def check(site: Path) -> list[str]:
     """What is wrong with a built site, a sentence each."""
     site = site.resolve()
-    pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    pages = {path: Page(path.read_text(encoding="utf-8")) for path in pages_of(site)}
     if not pages:
         return [f"{site}: no page"]
     found = []
@@ -161,7 +167,7 @@ def look(site: Path, driver: str, size: tuple[int, int] = PHONE) -> list[str]:
     """What does not fit, or is fetched, when each page is opened in a browser."""
     found = []
     with _session(driver, size) as ask:
-        for path in sorted(site.resolve().rglob("*.html")):
+        for path in pages_of(site):
             ask("POST", "url", {"url": path.as_uri()})
             seen = ask("POST", "execute/sync", {"script": _SEEN, "args": []})
             where = path.relative_to(site.resolve()).as_posix()
@@ -234,7 +240,7 @@ def main() -> int:
         found += look(given.site, driver)
     print(*found, sep="\n")
     how = "opened in a browser" if given.phone != "no" and driver else "not opened in a browser"
-    print(f"{len(list(given.site.rglob('*.html')))} pages, {how}: {len(found)} problems")
+    print(f"{len(pages_of(given.site))} pages, {how}: {len(found)} problems")
     return 1 if found else 0
 
 
