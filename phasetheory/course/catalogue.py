@@ -9,6 +9,7 @@ from phasetheory.course.chapter_4 import EXERCISES as CHAPTER_4
 from phasetheory.course.chapter_5 import EXERCISES as CHAPTER_5
 from phasetheory.course.chapter_6 import EXERCISES as CHAPTER_6
 from phasetheory.course.chapter_7 import EXERCISES as CHAPTER_7
+from phasetheory.course.chapter_8 import EXERCISES as CHAPTER_8
 from phasetheory.course.checking import judge
 from phasetheory.course.exercise import Exercise, Verdict
 
@@ -17,7 +18,16 @@ __all__ = ["EXERCISES", "check"]
 #: Key ("1.1") -> exercise, in the order of the course.
 EXERCISES: dict[str, Exercise] = {
     exercise.key: exercise
-    for chapter in (CHAPTER_1, CHAPTER_2, CHAPTER_3, CHAPTER_4, CHAPTER_5, CHAPTER_6, CHAPTER_7)
+    for chapter in (
+        CHAPTER_1,
+        CHAPTER_2,
+        CHAPTER_3,
+        CHAPTER_4,
+        CHAPTER_5,
+        CHAPTER_6,
+        CHAPTER_7,
+        CHAPTER_8,
+    )
     for exercise in chapter
 }
 
