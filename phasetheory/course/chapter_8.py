@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from phasetheory.course.exercise import Exercise, Slip
 
@@ -100,7 +100,7 @@ def _memoriser(K: float, n: int) -> float:
     return float(K - np.logaddexp(K - np.log(n), np.log1p(-1.0 / n)))
 
 
-def _heights() -> list[ArrayLike]:
+def _heights() -> list[tuple[Any, ...]]:
     return [(0.5, 10), (2.0, 100), (4.0, 100), (7.0, 1000), (20.0, 50)]
 
 
