@@ -97,7 +97,7 @@ def bonds(
     drawn = Figure(figsize=(1.6, 1.6))
     axes = drawn.add_axes((0.01, 0.01, 0.98, 0.98))
     dual_loops(axes, shape, walls, wrong=marked)
-    axes.spines[:].set_visible(False)
+    axes.set_axis_off()
     with screen_style():
         return svg(drawn)
 
@@ -131,7 +131,11 @@ def window_curve(scan: xr.Dataset, window: xr.Dataset, radius: int, *, lecture: 
     row, found = scan.sel(radius=radius), window.sel(radius=radius)
     with screen_style():
         width = _LECTURE_WIDTH if lecture else _WIDTH
-        drawn, axes = figure(width, 0.78 * width)
+        drawn = Figure(figsize=(width, 0.78 * width))
+        # Fixed margins, since a layout that fits takes as long as the drawing.
+        margin = 0.8 / width
+        axes = drawn.add_axes((margin, 0.65 * margin, 0.97 - margin, 0.91 - 0.65 * margin))
+        axes.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
         ends = float(found["window_start"]), float(found["window_end"])
         if np.isfinite(ends).all():
             axes.axvspan(*ends, color=COLOURS["sky"], alpha=0.25, lw=0, label="window")
@@ -146,7 +150,8 @@ def window_curve(scan: xr.Dataset, window: xr.Dataset, radius: int, *, lecture: 
                  ylabel=f"$I_t(A;C|B_{{{radius}}})$  [nats]")  # fmt: skip
         top = max(float(row["cmi"].max()), level)
         axes.set_ylim(min(0.0, float(row["cmi"].min())), 1.12 * top if top > 0 else 1.0)
-        axes.legend(loc="best", handlelength=1.2)
+        right = float(found["t_peak"]) < 0.5
+        axes.legend(loc="upper right" if right else "upper left", handlelength=1.2)
         return _framed(drawn, axes)
 
 

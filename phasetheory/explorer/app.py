@@ -13,7 +13,15 @@ with app.setup:
 
     from phasetheory.explorer.chain import chain
     from phasetheory.explorer.moment import moment
-    from phasetheory.explorer.page import chain_card, curve_card, map_card, panels, readings, state
+    from phasetheory.explorer.page import (
+        chain_card,
+        curve_card,
+        draw,
+        map_card,
+        panels,
+        readings,
+        state,
+    )
     from phasetheory.explorer.scenes import SCENES
     from phasetheory.explorer.study import known, plan, study
 
@@ -64,7 +72,15 @@ def compute(law, noise, size):
         with mo.status.spinner(title=f"Preparing {law.value}") as _status:
             _status.update(title=plan(*_asked).text)
             current = study(*_asked)
+            draw(current, lecture=False)
     return (current,)
+
+
+@app.cell
+def drawing(current, lecture):
+    draw(current, lecture=lecture.value)
+    large = lecture.value
+    return (large,)
 
 
 @app.cell
@@ -126,13 +142,13 @@ def facts(current, r, sample, t):
 
 
 @app.cell
-def results(current, lecture, now, r, step, t):
+def results(current, large, now, r, step, t):
     _place = (t.value, r.value)
     _bars = chain(current, *_place, step.value)
     mo.Html(
         f'{panels(current, now)}<div class="pt-cards">'
-        f"{map_card(current, *_place, lecture=lecture.value)}"
-        f"{curve_card(current, *_place, lecture=lecture.value)}"
+        f"{map_card(current, *_place, lecture=large)}"
+        f"{curve_card(current, *_place, lecture=large)}"
         f"{chain_card(current, _bars, step.value)}</div>{state(current, now, step.value)}"
     )
     return

@@ -21,6 +21,7 @@ from phasetheory.noise import Erasure
 __all__ = [
     "chain_card",
     "curve_card",
+    "draw",
     "map_card",
     "number",
     "panels",
@@ -278,6 +279,13 @@ def readings(study: Study, now: Moment) -> str:
         f"<dd>{number('gap', now.gap, unit=unit)}</dd>"
         f'<dt>The map is</dt><dd id="pt-kind">{kind}</dd></dl></div>'
     )
+
+
+def draw(study: Study, *, lecture: bool) -> None:
+    """Draw the map and the curve of every radius, so that no slider has to wait for one."""
+    _map(study, lecture)
+    for radius in study.radii:
+        _curve(study, radius, lecture)
 
 
 @lru_cache(maxsize=64)
