@@ -36,7 +36,7 @@ def style():
 
 @app.cell
 def header(lecture):
-    _size = "<style>:root{--pt-size:22px}</style>" if lecture.value else ""
+    _size = "<style>:root{--pt-size:22px;--pt-side:14rem}</style>" if lecture.value else ""
     mo.Html(
         f'{_size}<div class="pt-header">'
         '<div class="pt-title" role="heading" aria-level="1">phasetheory explorer</div>'

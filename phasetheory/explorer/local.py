@@ -82,11 +82,11 @@ def _windows(stage: Stage, radius: int) -> list[tuple[NDArray[np.int64], NDArray
     near = stage.distances <= radius
     if all(stage.places.periodic):
         assert stage.places.shape is not None
-        shape = np.array(stage.places.shape)
+        shape = stage.places.shape
         first = np.argwhere(near[0].reshape(shape))
         places = np.indices(shape).reshape(len(shape), -1).T
-        moved = (places[:, None, :] + first[None]) % shape
-        windows = np.ravel_multi_index(tuple(np.moveaxis(moved, -1, 0)), tuple(shape))
+        moved = (places[:, None, :] + first[None]) % np.array(shape)
+        windows = np.ravel_multi_index(tuple(np.moveaxis(moved, -1, 0)), shape)
         return [(np.arange(len(near)), windows)]
     sizes = near.sum(axis=1)
     groups = []

@@ -216,7 +216,7 @@ SCENES: dict[str, Scene] = {
         Scene(
             "Ising, cold",
             f"{_PAIR}, <i>J</i> = 0.7, open grid",
-            "A local denoiser fails near pure noise, where a window no longer tells the sign.",
+            "A small window loses the sign at a smaller <i>t</i> than the whole grid does.",
             _ising(0.7), _SQUARES, tuple(NOISES), _PATCH, _COARSE,
         ),
         Scene(

@@ -137,8 +137,9 @@ def study(name: str, noise_name: str, shape: Shape) -> Study:
         ValueError: If there is no such law, or it does not take this noise or size.
     """
     scene, stage = _stage(name, noise_name, shape)
+    regions = {float(radius): parts for radius, parts in stage.parts.items()}
     data = scan(
-        stage.model, NOISES[noise_name], t=scene.times, radius=stage.parts, rng=SEED,
+        stage.model, NOISES[noise_name], t=scene.times, radius=regions, rng=SEED,
         n_samples=scene.n_samples,
     )  # fmt: skip
     made = Study(scene, noise_name, stage, data, locate_transition(data), markov_length(data))
