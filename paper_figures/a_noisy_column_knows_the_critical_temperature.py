@@ -41,7 +41,7 @@ SYMBOLS = {
     "T": "temperature, with a coupling of one",
 }
 
-COST = "0 CPU seconds (estimated)"
+COST = "20 CPU seconds (estimated)"
 
 GROUP = "ours"
 

@@ -35,7 +35,7 @@ CAPTION = (
     "to the eye. Vertical: $T=T_c$."
 )
 
-COST = "0 CPU seconds (estimated)"
+COST = "14 CPU minutes (estimated)"
 
 GROUP = "ours"
 

@@ -24,7 +24,7 @@ CAPTION = (
     "same at $r=2$ with standard errors."
 )
 
-COST = "0 CPU seconds (estimated)"
+COST = "4 CPU minutes (estimated)"
 
 GROUP = "paper"
 

@@ -15,8 +15,8 @@ from phasetheory.transitions.curves import Curves
 
 CLAIM = (
     "Erased and flipped bonds end one data phase: the boundary runs without a break from the "
-    "percolation threshold to the Nishimori point, just inside the curve on which a noisy bond "
-    "carries half a bit."
+    "percolation threshold to the Nishimori point, within a per cent of the curve on which a noisy "
+    "bond carries half a bit."
 )
 
 CAPTION = (
@@ -93,13 +93,21 @@ def compute(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def boundary(rows: list[dict[str, Any]]) -> NDArray[np.float64]:
-    """Where curves of two sizes cross on every ray: (ray, scale, its standard error) in rows."""
+    """Where curves of two sizes cross on every ray: (ray, scale, its standard error) in rows.
+
+    Log odds of the share of ln 2 are straighter than the information itself, which saturates.
+    """
     found = []
     for ray in sorted({row["ray"] for row in rows}):
         own = [row for row in rows if row["ray"] == ray]
         names = ("rows", "scale", "information", "stderr")
-        met = crossings(Curves(*(np.array([row[name] for row in own]) for name in names)))
-        if str(met["verdict"].values[0]) == "ok":
+        sizes, scale, value, error = (np.array([row[n] for row in own], float) for n in names)
+        share = value / np.log(2.0)
+        kept = (share > 0.0) & (share < 1.0) & (error > 0)
+        slope = 1.0 / (np.log(2.0) * share[kept] * (1.0 - share[kept]))
+        odds = np.log(share[kept] / (1.0 - share[kept]))
+        met = crossings(Curves(sizes[kept], scale[kept], odds, slope * error[kept]))
+        if met.sizes["pair"] and str(met["verdict"].values[0]) == "ok":
             found.append((ray, float(met["t_cross"][0]), float(met["t_cross_stderr"][0])))
     return np.array(found).reshape(-1, 3)
 
@@ -120,7 +128,9 @@ def plot(rows: list[dict[str, Any]]) -> Figure:
     ]
     for low, high in zip(*ends[1:], strict=True):
         panel.plot(*zip(low, high, strict=True), color=COLOURS["blue"], lw=1.2)
-    panel.plot(*ends[0].T, ls="", marker="o", color=COLOURS["blue"], label="computed")
+    panel.plot(
+        *ends[0].T, ls="", marker="o", color=COLOURS["blue"], label="computed", clip_on=False
+    )
     panel.plot(
         (0.0, PERCOLATION), (NISHIMORI, 0.0), ls="", marker="*", ms=9, mfc="none",
         color=COLOURS["vermillion"], label="quoted", clip_on=False, zorder=4,

@@ -41,7 +41,7 @@ SYMBOLS = {
     "r": "radius of what a local network reads [pixels]",
 }
 
-COST = "6 CPU minutes (measured), at reduced size"
+COST = "6 CPU minutes (measured), at reduced size; the full size is for a GPU"
 
 GROUP = "ours"
 

@@ -24,7 +24,7 @@ CAPTION = (
     "from an exponential, for nothing is sampled."
 )
 
-COST = "0 CPU seconds (estimated)"
+COST = "1 CPU second (estimated)"
 
 GROUP = "paper"
 

@@ -37,7 +37,7 @@ SYMBOLS = {
     "B_r": "the buffer: all other bonds within distance $r$ of $A$",
 }
 
-COST = "0 CPU seconds (estimated)"
+COST = "7 CPU minutes (estimated)"
 
 GROUP = "ours"
 

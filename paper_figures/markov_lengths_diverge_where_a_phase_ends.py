@@ -37,7 +37,7 @@ SYMBOLS = {
     r"\lambda": "correlation along an edge of the tree",
 }
 
-COST = "0 CPU seconds (estimated)"
+COST = "22 CPU minutes (estimated)"
 
 GROUP = "ours"
 
@@ -207,9 +207,9 @@ STYLES = {
     "strip above": ("Ising strip, $1.25\\,T_c$", "sky", "o"),
     "strip at": ("Ising strip, $T_c$", "sky", "s"),
     "strip below": ("Ising strip, $0.8\\,T_c$", "sky", "^"),
-    "erasure": ("loops, erasure", "green", "o"),
-    "bit flips": ("loops, bit flips", "vermillion", "o"),
-    "Gaussian": ("loops, Gaussian", "black", "o"),
+    "erasure": ("loops, erasure", "green", "<"),
+    "bit flips": ("loops, bit flips", "vermillion", "X"),
+    "Gaussian": ("loops, Gaussian", "black", "P"),
 }
 
 

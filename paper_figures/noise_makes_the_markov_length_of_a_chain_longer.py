@@ -24,13 +24,14 @@ CAPTION = (
     "correlation length, which all reach at pure noise."
 )
 
-COST = "0 CPU seconds (estimated)"
+COST = "6 CPU seconds (estimated)"
 
 GROUP = "ours"
 
 
 NOISES = {"bit flips": pt.BitFlip, "Gaussian": pt.Gaussian, "erasure": pt.Erasure}
 COLOUR = {"bit flips": "vermillion", "Gaussian": "green", "erasure": "blue"}
+MARKER = {"bit flips": "s", "Gaussian": "^", "erasure": "o"}
 COUPLINGS = {0.5: "--", 1.5: "-"}
 TIMES = (0.1, 0.3, 0.6, 0.9)
 RADII = 16
@@ -92,7 +93,10 @@ def plot(rows: list[dict[str, Any]]) -> Figure:
     for row in (row for row in rows if row["what"] == "length"):
         style, colour = COUPLINGS[row["coupling"]], COLOURS[COLOUR[row["noise"]]]
         label = row["noise"] if style == "-" else None
-        right.plot(row["t"], row["xi"], color=colour, ls=style, label=label)
+        right.plot(
+            row["t"], row["xi"], color=colour, ls=style, label=label, marker=MARKER[row["noise"]],
+            markevery=0.15,
+        )  # fmt: skip
     for J, style in COUPLINGS.items():
         half = -0.5 / math.log(math.tanh(J))
         right.plot([0, 1], [half, half], color=COLOURS["black"], ls=":", lw=0.7)

@@ -35,7 +35,7 @@ SYMBOLS = {
     "m": "magnetisation per spin",
 }
 
-COST = "0 CPU seconds (estimated)"
+COST = "3 CPU minutes (estimated)"
 
 GROUP = "paper"
 

@@ -29,7 +29,7 @@ SYMBOLS = {
     r"\tilde I": "the same after the flip [nats]",
 }
 
-COST = "0 CPU seconds (estimated)"
+COST = "1 CPU second (estimated)"
 
 GROUP = "ours"
 

@@ -36,7 +36,7 @@ SYMBOLS = {
     "C": "plaquettes beyond the buffer",
 }
 
-COST = "0 CPU seconds (estimated)"
+COST = "20 CPU minutes (estimated)"
 
 GROUP = "ours"
 

@@ -28,7 +28,7 @@ SYMBOLS = {
     "r": "radius of the window [bonds]",
 }
 
-COST = "0 CPU seconds (estimated)"
+COST = "1 CPU second (measured)"
 
 GROUP = "ours"
 

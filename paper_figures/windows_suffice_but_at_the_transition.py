@@ -32,7 +32,7 @@ SYMBOLS = {
     "B_1": "the buffer of radius one",
 }
 
-COST = "0 CPU seconds (estimated)"
+COST = "50 CPU seconds (estimated)"
 
 GROUP = "paper"
 
