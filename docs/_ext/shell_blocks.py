@@ -32,8 +32,8 @@ REASONS = {
         "needs a batch system; the commands in it are run on the same page at a small size"
     ),
     "page": (
-        "serves a page until it is interrupted; `tests/test_explorer_browser.py` starts it and moves"
-        " its sliders"
+        "serves a page until it is interrupted; `tests/test_explorer_browser.py` starts it and"
+        " moves its sliders"
     ),
     "minutes": "takes minutes; the tests run the same command or function at a small size",
     "full size": (
