@@ -5,6 +5,7 @@ the cursor on them is told in fractions of the picture, and the page lays the cu
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -82,24 +83,27 @@ def pixels(
 
 
 def bonds(
-    shape: tuple[int, int], walls: Floats, *, marked: NDArray[np.bool_] | None = None
-) -> bytes:
+    shape: tuple[int, int], fields: Sequence[Floats], *, marked: NDArray[np.bool_] | None = None
+) -> list[bytes]:
     """Bonds of a grid as walls on the dual lattice; see :func:`phasetheory.plotting.dual_loops`.
 
     Args:
         shape: (rows, columns) of the spins.
-        walls: Darkness of every bond, 0 to 1.
+        fields: Darkness of every bond, 0 to 1, for each picture.
         marked: Bonds drawn in vermillion.
 
     Returns:
-        SVG.
+        One SVG a field.
     """
-    drawn = Figure(figsize=(1.6, 1.6))
-    axes = drawn.add_axes((0.01, 0.01, 0.98, 0.98))
-    dual_loops(axes, shape, walls, wrong=marked)
-    axes.set_axis_off()
-    with screen_style():
-        return svg(drawn)
+    images = []
+    with screen_style():  # once: setting a style takes as long as drawing these few lines
+        for walls in fields:
+            drawn = Figure(figsize=(1.6, 1.6))
+            axes = drawn.add_axes((0.01, 0.01, 0.98, 0.98))
+            dual_loops(axes, shape, walls, wrong=marked)
+            axes.set_axis_off()
+            images.append(svg(drawn))
+    return images
 
 
 def map_picture(scan: xr.Dataset, window: xr.Dataset, *, lecture: bool = False) -> Framed:

@@ -179,8 +179,8 @@ def _bond_images(study: Study, now: Moment, spread: float) -> list[str]:
     walls.append(np.abs(now.difference) / (spread if spread > 0 else 1.0))
     names = ("clean sample", "noisy sample", "local denoiser", "global denoiser", "difference")
     return [
-        f'<div class="pt-field">{_image(bonds(shape, wall, marked=A), "svg+xml", name)}</div>'
-        for name, wall in zip(names, walls, strict=True)
+        f'<div class="pt-field">{_image(image, "svg+xml", name)}</div>'
+        for name, image in zip(names, bonds(shape, walls, marked=A), strict=True)
     ]
 
 
