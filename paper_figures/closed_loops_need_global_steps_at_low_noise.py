@@ -21,12 +21,12 @@ CLAIM = (
 )
 
 CAPTION = (
-    "Closed loops (walls between random spins on grids of [[side | what=steps]]$^2$ sites) drawn "
-    "by reverse diffusion, [[samples | what=steps]] samples a point; bars: standard errors. "
-    "Left: fraction of open faces, where an odd number of walls meet, against the number of "
-    "steps that draw all bonds at once; at the foot: none seen. Drawn site by site, one step "
-    "leaves none (title). Middle: squared locality gap of the middle bond of [[side | "
-    "what=gap]]$^2$ sites under bit flips, [[samples | what=gap]] samples; open markers: error "
+    "Closed loops (walls between random spins on square grids of side [[side | what=steps]]) "
+    "drawn by reverse diffusion, [[samples | what=steps]] samples a point; bars: standard "
+    "errors. Left: fraction of open faces, where an odd number of walls meet, against the number "
+    "of steps that draw all bonds at once; at the foot: none seen. Drawn site by site, one step "
+    "leaves none (title). Middle: squared locality gap of the middle bond of a grid of side "
+    "[[side | what=gap]] under bit flips, [[samples | what=gap]] samples; open markers: error "
     "bars not to be trusted; dashed: $t_c$ (quoted); grey: the window around the transition. "
     "Right: open faces if the steps named below read windows of radius $r$ only and all others "
     "all bonds."

@@ -20,8 +20,8 @@ CLAIM = (
 )
 
 CAPTION = (
-    "CMI of the middle bond of closed loops (walls between random spins, grids of 128$^2$ sites "
-    "under erasure, 24$^2$ under bit flips and Gaussian noise). Top: against time for every "
+    "CMI of the middle bond of closed loops (walls between random spins, grids of 128×128 sites "
+    "under erasure, 24×24 under bit flips and Gaussian noise). Top: against time for every "
     "radius; stars: the trusted maximum of each; dashed: $t_c$, quoted (1/2 by self-duality of "
     "bond percolation; 0.2184 from arXiv:0803.0444; 0.495 from the Gaussian Nishimori point). "
     "Bottom: against the radius before, at and after $t_c$; dotted: the four-arm exponent of "

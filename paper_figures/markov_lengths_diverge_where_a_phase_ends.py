@@ -23,9 +23,9 @@ CLAIM = (
 
 CAPTION = (
     "Markov lengths fitted to the CMI at several radii, for every model of the zoo: a free "
-    "Gaussian field on a torus of 64$^2$ sites with mass $m$, two clusters on a chain of 4,096 "
+    "Gaussian field on a torus of 64×64 sites with mass $m$, two clusters on a chain of 4,096 "
     "sites, a tree of 10 levels, Ising strips of 12×64 sites at three temperatures, closed loops "
-    "under three noises (64$^2$ and 20$^2$ spins). Fields and clusters are exact, the others "
+    "under three noises (64×64 and 20×20 spins). Fields and clusters are exact, the others "
     "means over [[samples]] samples (strips [[n_samples]]); bars: standard errors. Lines without "
     "markers are exact: the Ising chain, and the limits of large $r$ of field and clusters. Open "
     "markers: the decay is no exponential. Dotted: $t_c$ of the loops (quoted)."

@@ -22,9 +22,9 @@ CAPTION = (
     "The concept of arXiv:2508.06614 on a law that is solved. Top: closed loops (walls between "
     "random spins) with more and more bonds erased (grey). Left: a site, its buffer and the "
     "rest. Right: share of the information behind the nearest bonds that a window of radius $r$ "
-    "still ignores, for the middle bond of [[side | what=curve]]$^2$ spins: means of exact terms "
-    "over [[samples]] samples, with standard errors of the numerator. Dashed: $t_c=1/2$, by "
-    "self-duality of bond percolation. On either side of it the share falls off exponentially "
+    "still ignores, for the middle bond of a grid of side [[side | what=curve]]: means of exact "
+    "terms over [[samples]] samples, with standard errors of the numerator. Dashed: $t_c=1/2$, "
+    "by self-duality of bond percolation. On either side of it the share falls off exponentially "
     "with the radius, and a local step does nearly what a global one does."
 )
 
