@@ -187,4 +187,6 @@ def _against_time(axes: Axes, rows: list[Json], scan: xr.Dataset) -> None:
                       color=COLOURS["green"], label="null run")  # fmt: skip
     axes.axhline(0.0, color="black", lw=0.6, ls=":")
     axes.set(xlabel="diffusion time $t$", ylabel="$I_t(A;C|B_1)$  [nats]")
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, -1.7 * high), high)  # room for the legend
     axes.legend(loc="lower right", handlelength=2.0)

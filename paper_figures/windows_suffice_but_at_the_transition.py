@@ -133,10 +133,11 @@ def _shares(panel: Axes, rows: list[dict[str, Any]]) -> None:
     """CMI behind r over the CMI behind the smallest buffer; three phases named above."""
     times = np.array([row["t"] for row in rows])
     cmi, error = (np.array([row[name] for row in rows]) for name in ("cmi", "cmi_stderr"))
-    radii = rows[0]["radii"]
+    radii, seen = rows[0]["radii"], cmi[:, 0] > 0
+    times, first = times[seen], cmi[seen, 0]
     for k, colour in zip(range(1, len(radii)), plotting.sequence(len(radii) - 1), strict=True):
         panel.errorbar(
-            times, cmi[:, k] / cmi[:, 0], error[:, k] / cmi[:, 0], color=colour, marker="o",
+            times, cmi[seen, k] / first, error[seen, k] / first, color=colour, marker="o",
             label=f"$r={radii[k]}$",
         )  # fmt: skip
     panel.axvline(T_C, color="black", ls="--", lw=0.8)
