@@ -16,7 +16,6 @@ import typer
 
 from paper_figures import runner
 from paper_figures.store import Rows, task_key
-from paper_figures.style import journal_style, save
 
 app = typer.Typer(add_completion=False)
 
@@ -28,7 +27,9 @@ def main(
     work: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = Path("full-size"),
     out: Annotated[
         Path,
-        typer.Option(help="Folder for the PDF and PNG files.", show_default="paper_figures/out"),
+        typer.Option(
+            help="Folder for the PDF, PNG and caption files.", show_default="paper_figures/out"
+        ),
     ] = runner.OUT,
     *,
     rows: Annotated[
@@ -62,10 +63,9 @@ def make(name: str, *, device: str | None, work: Path, out: Path, rows: Path) ->
         )
         return row
 
-    stem = f"{name}-full"
-    finished = Rows(rows / f"{stem}.jsonl").get_or_compute(script.full_tasks(), compute)
-    with journal_style():
-        return save(script.plot(finished), stem, out)
+    stem, tasks = f"{name}-full", script.full_tasks()
+    finished = Rows(rows / f"{stem}.jsonl").get_or_compute(tasks, compute)
+    return runner.draw(script, tasks, finished, out / stem)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ SYMBOLS = {
     r"\Delta I": "fall of the CMI at one gate; summed over the gates of a step [nats]",
 }
 
-COST = "20 CPU seconds (estimated)"
+COST = "20 CPU seconds (measured)"
 
 GROUP = "ours"
 

@@ -24,7 +24,7 @@ CAPTION = (
     "from an exponential, for nothing is sampled."
 )
 
-COST = "1 CPU second (estimated)"
+COST = "1 CPU second (measured)"
 
 GROUP = "paper"
 

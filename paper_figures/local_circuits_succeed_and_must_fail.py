@@ -29,7 +29,7 @@ CAPTION = (
     "the markers."
 )
 
-COST = "80 CPU seconds (estimated)"
+COST = "60 CPU seconds (estimated)"
 
 GROUP = "ours"
 

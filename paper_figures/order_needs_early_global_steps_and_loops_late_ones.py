@@ -35,7 +35,7 @@ SYMBOLS = {
     "m": "magnetisation per spin",
 }
 
-COST = "3 CPU minutes (estimated)"
+COST = "150 CPU seconds (measured)"
 
 GROUP = "paper"
 

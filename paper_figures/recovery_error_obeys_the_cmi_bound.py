@@ -29,7 +29,7 @@ SYMBOLS = {
     r"\tilde I": "the same after the flip [nats]",
 }
 
-COST = "1 CPU second (estimated)"
+COST = "1 CPU second (measured)"
 
 GROUP = "ours"
 

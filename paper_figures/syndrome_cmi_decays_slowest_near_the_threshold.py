@@ -36,7 +36,7 @@ SYMBOLS = {
     "C": "plaquettes beyond the buffer",
 }
 
-COST = "20 CPU minutes (estimated)"
+COST = "17 CPU minutes (estimated)"
 
 GROUP = "ours"
 

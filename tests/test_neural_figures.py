@@ -204,7 +204,7 @@ def test_full_size_goes_on_after_a_kill(script, tmp_path, monkeypatch):
     monkeypatch.setattr(Rows, "_append", append)
     made = full_size.make(name_of(script), **given)
     assert [path.name for path in made] == [
-        f"{name_of(script)}-full.{end}" for end in ("pdf", "png")
+        f"{name_of(script)}-full.{end}" for end in ("pdf", "png", "tex")
     ]
     again = Rows(tmp_path / f"{name_of(script)}-full.jsonl").get_or_compute(
         script.full_tasks(), None
