@@ -147,6 +147,30 @@ def test_strong_frustrated_couplings_are_right_or_warned_of(name, kind):
             assert found == pytest.approx(expected, rel=0, abs=10 * tolerance(K))
 
 
+@pytest.mark.parametrize("name", ["4 x 4 grid", "wheel"])
+def test_contradicting_couplings_beyond_floating_point_leave_the_weakest_bonds(name):
+    """Strengths near 400 with signs at random: the bonds that give way are those of the true sum.
+
+    A squared weight e^(-4K) is zero in floating point. The strengths differ by less than 30 nats,
+    so that all configurations with the fewest violated bonds keep their relative weights; one more
+    violation costs e^(-16) and less even on the moved scale. (Where very many faces contradict at
+    once, as on an icosahedron, digits are lost all the same.)
+    """
+    lattice, rng = patch(name), np.random.default_rng(11)
+    n, bonds, engine = len(lattice.edges), bond_states(lattice).astype(float), engine_of(lattice)
+    frustrated = 0
+    for _ in range(20):
+        K = rng.choice([-1.0, 1.0], n) * (400.0 + rng.normal(size=n))
+        energy = bonds @ K
+        weight = np.exp(energy - energy.max())
+        exact = weight @ bonds / weight.sum()
+        frustrated += energy.max() < np.abs(K).sum() - 100.0
+        for bond in range(0, n, 5):
+            odds = engine.log_odds(K[None], np.array([bond]))[0, 0]
+            assert math.tanh(odds / 2) == pytest.approx(exact[bond], abs=1e-6)
+    assert frustrated > 10
+
+
 def test_a_wrong_sum_is_found_out():
     """Negative control: one coupling off by 1e-9 fails the comparison."""
     lattice = patch("wheel")

@@ -42,6 +42,10 @@ _SHORT_SECONDS = 2e-3
 #: Frustrated bonds stronger than this cost digits: rounding is amplified by e^(4K), to 1e-7 at 6
 #: and to 1e-3 at 8 in the worst of many patches of +-K at random.
 _STRONG = 5.0
+#: Products of a few e^(-2K) beyond the last leave the range of floating point. Couplings beyond the first that
+#: contradict each other are moved between the first and the last: their excess over the weakest of
+#: them is kept up to the second, and squeezed from there on.
+_MOVED = (40.0, 70.0, 90.0)
 #: Plans kept for regions seen before.
 _KEPT_PLANS = 64
 
@@ -112,8 +116,20 @@ class PlanarIsing:
             other. One or two bonds are exact to about 1e-13 log Z. Of many, probabilities are
             exact to about 1e-13, and small ones relative to themselves, unless couplings beyond
             about 5 are frustrated: then digits are lost as in :meth:`log_partition`, without a
-            warning, since a way back that leaves the law meets such evidence all the time.
+            warning, since a way back that leaves the law meets such evidence all the time. Where
+            finite couplings beyond 40 contradict each other, which has probability e^(-80) in
+            any law, and floating point cannot hold them, they are first moved to 40 to 90: all in
+            their order, and the weakest, which are the ones to give way, with their differences.
         """
+        beyond = self._beyond_range(couplings)
+        odds = self._log_odds(_moved(couplings, beyond), bonds, workers)
+        # The wrong value of a bond may contradict the others where the right one does not.
+        lost = np.isnan(odds).any(axis=1) & ~beyond
+        if lost.any():
+            odds[lost] = self._log_odds(_moved(couplings, lost)[lost], bonds, workers)
+        return odds
+
+    def _log_odds(self, couplings: Floats, bonds: Indices | None, workers: int | None) -> Floats:
         if bonds is not None and len(bonds) <= _FEW:
             columns = [self._pinned_odds(couplings, int(bond), workers) for bond in bonds]
             return np.stack(columns, axis=1) if columns else np.zeros((len(couplings), 0))
@@ -201,13 +217,8 @@ class PlanarIsing:
 
         Amplitudes that are equal but for rounding then decide the sum.
         """
-        size = np.abs(couplings)
-        for n in np.flatnonzero((size > _STRONG).sum(axis=1) > 1):
-            spins = np.ones(self.n_spins, dtype=np.int8)
-            order = np.argsort(-size[n], kind="stable")
-            tie(self.edges, order, couplings[n], spins)
-            follows = couplings[n] * spins[self.edges].prod(axis=1)
-            worst = -follows[np.isfinite(follows)].min(initial=0.0)
+        for n in np.flatnonzero((np.abs(couplings) > _STRONG).sum(axis=1) > 1):
+            worst = self._violated(couplings[n])
             if worst > _STRONG:
                 warnings.warn(
                     f"couplings of sample {n} violate a bond of strength {worst:.3g} whichever way"
@@ -217,6 +228,22 @@ class PlanarIsing:
                     stacklevel=3,
                 )
                 return
+
+    def _violated(self, couplings: Floats) -> float:
+        """Strongest finite bond that a configuration following the strongest ones violates."""
+        spins = np.ones(self.n_spins, dtype=np.int8)
+        tie(self.edges, np.argsort(-np.abs(couplings), kind="stable"), couplings, spins)
+        follows = couplings * spins[self.edges].prod(axis=1)
+        return float(-follows[np.isfinite(follows)].min(initial=0.0))
+
+    def _beyond_range(self, couplings: Floats) -> Mask:
+        """Rows in which very strong finite couplings contradict each other."""
+        low, _, high = _MOVED
+        size = np.where(np.isinf(couplings), 0.0, np.abs(couplings))
+        found = size.max(axis=1, initial=0.0) > high
+        for n in np.flatnonzero(found):
+            found[n] = self._violated(couplings[n]) > low
+        return found
 
     def _gauged(self, couplings: Floats) -> tuple[Floats, Mask, NDArray[np.int8]]:
         """Couplings in a gauge of the spins in which every known bond is satisfied by +."""
@@ -292,6 +319,20 @@ class PlanarIsing:
         along[row[inside], column[inside]] = index[inside]
         across[row[~inside], column[~inside]] = index[~inside]
         return along, across
+
+
+def _moved(couplings: Floats, rows: Mask) -> Floats:
+    """Some rows with their strong couplings moved into the range of floating point."""
+    low, knee, high = _MOVED
+    size = np.where(np.isinf(couplings), 0.0, np.abs(couplings))
+    strong = size > low
+    least = np.where(strong, size, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+    excess = np.where(strong, size - np.where(np.isinf(least), 0.0, least), 0.0)
+    top = excess.max(axis=1, keepdims=True, initial=0.0)
+    width = knee - low
+    squeezed = width + (excess - width) * (high - knee) / np.maximum(top - width, high - knee)
+    value = np.copysign(low + np.where(excess > width, squeezed, excess), couplings)
+    return np.where(rows[:, None] & strong, value, couplings)
 
 
 def _box(touched: Mask, shape: tuple[int, int]) -> tuple[slice, slice]:
