@@ -140,12 +140,11 @@ def _shares(panel: Axes, rows: list[dict[str, Any]]) -> None:
             times, cmi[seen, k] / first, error[seen, k] / first, color=colour, marker="o",
             label=f"$r={radii[k]}$",
         )  # fmt: skip
-    panel.axvline(T_C, color="black", ls="--", lw=0.8)
+    panel.axvline(T_C, ymax=0.88, color="black", ls="--", lw=0.8)
     top = panel.get_ylim()[1]
     panel.set(xlim=(0, 1), ylim=(-0.02 * top, 1.3 * top), xlabel="diffusion time $t$")
     panel.set_ylabel("$I_t(A;C|B_r)\\,/\\,I_t(A;C|B_1)$")
     panel.text(0.02, 1.2 * top, "data phase:\nlocal steps", va="center")
-    panel.text(T_C, 1.2 * top, "$t_c$: global steps", va="center", ha="center",
-               backgroundcolor="white")  # fmt: skip
+    panel.text(T_C, 1.2 * top, "$t_c$: global steps", va="center", ha="center")
     panel.text(0.98, 1.2 * top, "noise phase:\nlocal steps", va="center", ha="right")
     panel.legend(loc="center left", bbox_to_anchor=(0.0, 0.5), handlelength=1.2)
