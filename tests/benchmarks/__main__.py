@@ -11,18 +11,25 @@ from rich.table import Table
 
 import tests.benchmarks as package
 
+#: More cases than this do not fit side by side on a terminal.
+_WIDE = 6
+
 
 def _table(rows: list[dict[str, object]]) -> Table:
-    """Lay out the cases side by side, one measured quantity a line."""
-    first, *others = rows[0]
+    """Lay out the cases side by side, one measured quantity a line; many cases a line each."""
+    names = list(rows[0])
+    cells = [
+        [f"{x:.3g}" if isinstance(x := row[k], float) else str(x) for k in names] for row in rows
+    ]
+    lines = [names, *cells]
+    if len(rows) <= _WIDE:
+        lines = [list(line) for line in zip(*lines, strict=True)]
+    head, *body = lines
     table = Table()
-    table.add_column(first)
-    for row in rows:
-        table.add_column(str(row[first]), justify="right")
-    for name in others:
-        table.add_row(
-            name, *(f"{x:.3g}" if isinstance(x := row[name], float) else str(x) for row in rows)
-        )
+    for i, title in enumerate(head):
+        table.add_column(title, justify="right" if i else "left")
+    for line in body:
+        table.add_row(*line)
     return table
 
 
