@@ -77,7 +77,8 @@ html_css_files = ["custom.css"]
 html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"[!a]*": [], "api/*": ["sidebar-nav-bs"]}
+# The width is for code and formulas; only the reference is long enough to need a list at its side.
+html_sidebars = {"[!a]*": [], "course/*": [], "how_to/*": [], "api/*": ["sidebar-nav-bs"]}
 html_theme_options = {
     "header_links_before_dropdown": 5,
     "show_toc_level": 2,
