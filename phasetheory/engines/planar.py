@@ -42,9 +42,11 @@ _SHORT_SECONDS = 2e-3
 #: Frustrated bonds stronger than this cost digits: rounding is amplified by e^(4K), to 1e-7 at 6
 #: and to 1e-3 at 8 in the worst of many patches of +-K at random.
 _STRONG = 5.0
-#: Products of a few e^(-2K) beyond the last leave the range of floating point. Couplings beyond the first that
-#: contradict each other are moved between the first and the last: their excess over the weakest of
-#: them is kept up to the second, and squeezed from there on.
+#: Products of a few e^(-2K) beyond this leave the range of floating point.
+_RANGE = 170.0
+#: Where couplings beyond the first contradict each other in a row that leaves it, they are moved
+#: between the first and the last: their excess over the weakest of them is kept up to the second,
+#: and squeezed from there on.
 _MOVED = (40.0, 70.0, 90.0)
 #: Plans kept for regions seen before.
 _KEPT_PLANS = 64
@@ -117,9 +119,11 @@ class PlanarIsing:
             exact to about 1e-13, and small ones relative to themselves, unless couplings beyond
             about 5 are frustrated: then digits are lost as in :meth:`log_partition`, without a
             warning, since a way back that leaves the law meets such evidence all the time. Where
-            finite couplings beyond 40 contradict each other, which has probability e^(-80) in
-            any law, and floating point cannot hold them, they are first moved to 40 to 90: all in
-            their order, and the weakest, which are the ones to give way, with their differences.
+            finite couplings beyond 40 contradict each other and some are beyond 170, which floating
+            point cannot hold, they are first moved to 40 to 90: all in their order, and the
+            weakest, which are the ones to give way, with their differences. Noise leaves such
+            evidence with a probability of at most e^(-80) a bond; posteriors are approximate where
+            the couplings of the law itself are like that.
         """
         beyond = self._beyond_range(couplings)
         odds = self._log_odds(_moved(couplings, beyond), bonds, workers)
@@ -238,11 +242,10 @@ class PlanarIsing:
 
     def _beyond_range(self, couplings: Floats) -> Mask:
         """Rows in which very strong finite couplings contradict each other."""
-        low, _, high = _MOVED
         size = np.where(np.isinf(couplings), 0.0, np.abs(couplings))
-        found = size.max(axis=1, initial=0.0) > high
+        found = size.max(axis=1, initial=0.0) > _RANGE
         for n in np.flatnonzero(found):
-            found[n] = self._violated(couplings[n]) > low
+            found[n] = self._violated(couplings[n]) > _MOVED[0]
         return found
 
     def _gauged(self, couplings: Floats) -> tuple[Floats, Mask, NDArray[np.int8]]:
